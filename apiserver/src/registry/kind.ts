@@ -1,0 +1,170 @@
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { CachedObject } from "../watch/cache.ts";
+import type { UserInfo } from "../request.ts";
+import type { FieldError } from "./field.ts";
+
+/** What a strategy may look at while it works on one write. */
+export interface WriteContext {
+  readonly user: UserInfo;
+  readonly namespace: string;
+  readonly dryRun: boolean;
+  /** Wall clock, passed in so that tests can fix it. */
+  readonly now: () => Date;
+  /** Read access to other objects, from the watch cache: `lookup("services", "default", "web")`. */
+  readonly lookup: (resource: string, namespace: string, name: string) => CachedObject | undefined;
+  readonly warn: (message: string) => void;
+  /** Subresource being written: "" for the main resource, "status", "scale", "ephemeralcontainers", … */
+  readonly subresource: string;
+}
+
+/** A column of `kubectl get`, as in meta.k8s.io Table. `priority` 1 is shown with -o wide only. */
+export interface Column {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string | undefined;
+  readonly description?: string | undefined;
+  readonly priority?: 0 | 1 | undefined;
+  readonly value: (object: never, now: Date) => string | number | boolean | null | undefined;
+}
+
+/** What happens on DELETE before the object is removed. */
+export interface GracefulDelete {
+  /** Seconds of grace for this object when the request names none; 0 removes at once. */
+  readonly gracePeriodSeconds: (object: KubeObject, requested: number | undefined) => number;
+}
+
+/**
+ * A resource, described once. Discovery, OpenAPI, tables, decoding, validation and the write pipeline all derive from this
+ * and from the generated schema. Types of `T` are checked where a kind is declared (`defineKind<Pod>({...})`).
+ */
+export interface Kind {
+  readonly group: string;
+  /** Served versions, the preferred one first: `["v2", "v1"]` for autoscaling. */
+  readonly versions: readonly string[];
+  /** The version stored, and seen by every strategy function below. */
+  readonly storageVersion: string;
+  readonly kind: string;
+  readonly listKind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** Storage name, `deployments.apps` or `pods`; two API groups may share it (core and events.k8s.io Event). */
+  readonly storage: string;
+  /** All of get, list, watch, create, update, patch, delete, deletecollection, unless named here. */
+  readonly verbs?: readonly string[] | undefined;
+  readonly nameRule: "dnsSubdomain" | "dnsLabel" | "dnsLabel1035" | "pathSegment";
+  /** Fills in defaults; runs on every decoded body and must be idempotent. */
+  readonly setDefaults?: ((object: never) => void) | undefined;
+  readonly prepareForCreate?: ((object: never, ctx: WriteContext) => void) | undefined;
+  /** Runs for updates of the main resource; restores what may not be written through it (status is restored by the registry when `status` is true). */
+  readonly prepareForUpdate?: ((object: never, old: never, ctx: WriteContext) => void) | undefined;
+  readonly validate?: ((object: never, ctx: WriteContext) => FieldError[]) | undefined;
+  readonly validateUpdate?: ((object: never, old: never, ctx: WriteContext) => FieldError[]) | undefined;
+  /** True: the registry keeps `status` out of main writes, and everything but `status` (and some metadata) out of /status writes. */
+  readonly status: boolean;
+  readonly validateStatusUpdate?:
+    | ((object: never, old: never, ctx: WriteContext) => FieldError[])
+    | undefined;
+  /** `metadata.generation` is 1 at create and rises when anything but metadata and status changes. */
+  readonly generation: boolean;
+  readonly scale?: ScaleDescription | undefined;
+  /** Paths of resources with `spec.finalizers`, graceful deletion and the like. */
+  readonly gracefulDelete?: GracefulDelete | undefined;
+  /** Field selectors beyond metadata.name and metadata.namespace, each with its value for an object. */
+  readonly selectableFields: Readonly<Record<string, (object: never) => string>>;
+  readonly columns: readonly Column[];
+  /**
+   * Work that needs other state and must be undone when the write fails afterwards: Service addresses and node ports.
+   * Runs last before the store; returns the undo.
+   */
+  readonly allocate?:
+    | ((object: never, old: never | undefined, ctx: WriteContext) => Promise<() => Promise<void>>)
+    | undefined;
+  /** Other served versions: to and from the storage version. */
+  readonly convert?:
+    | {
+        readonly toStorage: (object: KubeObject, from: string) => KubeObject;
+        readonly fromStorage: (object: KubeObject, to: string) => KubeObject;
+      }
+    | undefined;
+  /** Further subresources handled by code of their own (registry/subresources/): binding, eviction, log, exec, token, approval, … */
+  readonly subresources?: readonly string[] | undefined;
+}
+
+export interface ScaleDescription {
+  readonly specReplicas: (object: never) => number;
+  readonly setReplicas: (object: never, replicas: number) => void;
+  readonly statusReplicas: (object: never) => number;
+  /** Label selector in string form, for `status.selector`. */
+  readonly selector: (object: never) => string;
+}
+
+/** A kind as its file declares it; the rest is derived. */
+export interface KindDeclaration<T> {
+  readonly group?: string;
+  readonly versions?: readonly string[];
+  readonly kind: string;
+  readonly plural?: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly namespaced: boolean;
+  readonly storage?: string;
+  readonly verbs?: readonly string[];
+  readonly nameRule?: Kind["nameRule"];
+  readonly setDefaults?: (object: T) => void;
+  readonly prepareForCreate?: (object: T, ctx: WriteContext) => void;
+  readonly prepareForUpdate?: (object: T, old: T, ctx: WriteContext) => void;
+  readonly validate?: (object: T, ctx: WriteContext) => FieldError[];
+  readonly validateUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
+  readonly status?: boolean;
+  readonly validateStatusUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
+  readonly generation?: boolean;
+  readonly scale?: {
+    specReplicas: (o: T) => number;
+    setReplicas: (o: T, n: number) => void;
+    statusReplicas: (o: T) => number;
+    selector: (o: T) => string;
+  };
+  readonly gracefulDelete?: { gracePeriodSeconds: (object: T, requested: number | undefined) => number };
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
+  readonly columns?: readonly ColumnDeclaration<T>[];
+  readonly allocate?: (object: T, old: T | undefined, ctx: WriteContext) => Promise<() => Promise<void>>;
+  readonly convert?: Kind["convert"];
+  readonly subresources?: readonly string[];
+}
+export type ColumnDeclaration<T> = Omit<Column, "value"> & {
+  readonly value: (object: T, now: Date) => string | number | boolean | null | undefined;
+};
+
+/** Completes a declaration: plural, list kind, storage name, the columns Name and Age when none are given. */
+export function defineKind<T>(d: KindDeclaration<T>): Kind {
+  const group = d.group ?? "";
+  const versions = d.versions ?? ["v1"];
+  const plural = d.plural ?? `${d.kind.toLowerCase()}s`;
+  const complete = {
+    ...d,
+    group,
+    versions,
+    storageVersion: versions[0] ?? "v1",
+    plural,
+    singular: d.kind.toLowerCase(),
+    listKind: `${d.kind}List`,
+    shortNames: d.shortNames ?? [],
+    categories: d.categories ?? [],
+    storage: d.storage ?? (group ? `${plural}.${group}` : plural),
+    nameRule: d.nameRule ?? "dnsSubdomain",
+    status: d.status ?? false,
+    generation: d.generation ?? false,
+    selectableFields: d.selectableFields ?? {},
+    columns: d.columns ?? nameAndAge,
+  };
+  // The declared functions take T; the registry only ever hands them objects of this kind.
+  return complete as unknown as Kind;
+}
+
+const nameAndAge: readonly ColumnDeclaration<KubeObject>[] = [
+  { name: "Name", type: "string", format: "name", value: (o) => o.metadata.name },
+  { name: "Age", type: "date", value: (o) => o.metadata.creationTimestamp },
+];
