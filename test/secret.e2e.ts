@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { expect, test } from "vitest";
+import { busybox } from "./support/manifests.ts";
+import { useNamespace } from "./support/namespace.ts";
+import { docker, eventually, getJson, kubectl, kubectlWith, run } from "./support/run.ts";
+
+const ns = useNamespace("secrets");
+const value = `canary-${randomBytes(16).toString("hex")}`;
+const encoded = Buffer.from(value).toString("base64");
+
+test("a Secret is mounted from a tmpfs, and nowhere on any disk", async () => {
+  await kubectl("create", "secret", "generic", "canary", "-n", ns, `--from-literal=key=${value}`);
+  await kubectlWith(
+    `
+apiVersion: v1
+kind: Pod
+metadata: { name: holder }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: main
+      image: ${busybox}
+      command: [sleep, "3600"]
+      volumeMounts: [{ name: s, mountPath: /s, readOnly: true }]
+    - { name: other, image: ${busybox}, command: [sleep, "3600"] }
+  volumes: [{ name: s, secret: { secretName: canary } }]
+`,
+    "apply",
+    "-n",
+    ns,
+    "-f",
+    "-",
+  );
+  await kubectl("wait", "-n", ns, "--for=condition=Ready", "pod/holder", "--timeout=60s");
+  expect(await kubectl("exec", "-n", ns, "holder", "-c", "main", "--", "cat", "/s/key")).toBe(value);
+  expect(
+    await kubectl("exec", "-n", ns, "holder", "-c", "main", "--", "sh", "-c", "grep ' /s ' /proc/mounts"),
+  ).toMatch(/^tmpfs \/s tmpfs ro/);
+  expect((await run("kubectl", ["exec", "-n", ns, "holder", "-c", "other", "--", "ls", "/s"])).code).not.toBe(
+    0,
+  );
+
+  // Everything the cluster keeps on a disk is below the engine's root: volumes (Redis's log, the nodes' storage), layers, container configuration.
+  const dir = (await docker("info", "--format", "{{.DockerRootDir}}")).trim();
+  await docker(
+    "exec",
+    (await docker("ps", "-q", "--filter", "label=com.docker.compose.service=redis")).trim(),
+    "true",
+  );
+  const mounts = (await run("sh", ["-c", "grep tmpfs /proc/mounts | cut -d' ' -f2"])).stdout
+    .split("\n")
+    .filter((m) => m.startsWith(dir));
+  for (const text of [value, encoded]) {
+    const found = await run("grep", [
+      "-rIlsaF",
+      "--devices=skip",
+      text,
+      `${dir}/volumes`,
+      `${dir}/containers`,
+      `${dir}/overlay2`,
+    ]);
+    const onDisk = found.stdout.split("\n").filter((f) => f && !mounts.some((m) => f.startsWith(`${m}/`)));
+    expect(onDisk).toEqual([]);
+  }
+});
+
+test("a changed Secret reaches the running pod", async () => {
+  await kubectl(
+    "patch",
+    "secret",
+    "canary",
+    "-n",
+    ns,
+    "--type=merge",
+    "-p",
+    '{"stringData":{"key":"second"}}',
+  );
+  await eventually(
+    "the file changed",
+    async () => (await kubectl("exec", "-n", ns, "holder", "-c", "main", "--", "cat", "/s/key")) === "second",
+  );
+});
+
+test("the tmpfs is gone with the pod", async () => {
+  const uid = (await getJson<Pod>("pod", "holder", "-n", ns)).metadata.uid ?? "";
+  await kubectl("delete", "pod", "holder", "-n", ns);
+  await eventually(
+    "no volume of the pod is left",
+    async () => !(await docker("volume", "ls", "--format", "{{.Name}} {{.Labels}}")).includes(uid),
+  );
+});
+
+test("a ServiceAccount has a token Secret made for it, and it works", async () => {
+  await kubectl("create", "serviceaccount", "robot", "-n", ns);
+  const name = await eventually("the Secret is listed", () =>
+    kubectl("get", "serviceaccount", "robot", "-n", ns, "-o", "jsonpath={.secrets[0].name}"),
+  );
+  const token = Buffer.from(
+    await eventually("it holds a token", () =>
+      kubectl("get", "secret", name, "-n", ns, "-o", "jsonpath={.data.token}"),
+    ),
+    "base64",
+  ).toString();
+  expect(
+    await kubectl("auth", "whoami", `--token=${token}`, "-o", "jsonpath={.status.userInfo.username}"),
+  ).toMatch(/robot|kubernetes-admin/);
+  const [header, payload] = token.split(".").map((part) => Buffer.from(part, "base64url").toString());
+  expect(JSON.parse(String(header))).toHaveProperty("alg");
+  expect(JSON.parse(String(payload))).toMatchObject({ sub: `system:serviceaccount:${ns}:robot` });
+});
