@@ -1,4 +1,5 @@
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { Store } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import type { UserInfo } from "../request.ts";
 import type { FieldError } from "./field.ts";
@@ -12,9 +13,21 @@ export interface WriteContext {
   readonly now: () => Date;
   /** Read access to other objects, from the watch cache: `lookup("services", "default", "web")`. */
   readonly lookup: (resource: string, namespace: string, name: string) => CachedObject | undefined;
+  /** Every cached object of a storage resource, unordered, without copying. */
+  readonly all: (resource: string) => Iterable<CachedObject>;
+  /** For `allocate` and `release` only: reservations are objects of their own, created atomically. */
+  readonly store: Pick<Store, "create" | "update" | "delete" | "get">;
   readonly warn: (message: string) => void;
   /** Subresource being written: "" for the main resource, "status", "scale", "ephemeralcontainers", … */
   readonly subresource: string;
+}
+
+/** Reservations made for one write. After the write exactly one of the two is called. */
+export interface Allocation {
+  /** The object is stored: let go of what only its old state needed. */
+  commit(): Promise<void>;
+  /** The object was not stored: give back what was reserved for it. */
+  rollback(): Promise<void>;
 }
 
 /** A column of `kubectl get`, as in meta.k8s.io Table. `priority` 1 is shown with -o wide only. */
@@ -41,7 +54,10 @@ export interface Kind {
   readonly group: string;
   /** Served versions, the preferred one first: `["v2", "v1"]` for autoscaling. */
   readonly versions: readonly string[];
-  /** The version stored, and seen by every strategy function below. */
+  /**
+   * The version stored, and seen by every strategy function below. Where two groups share a storage, the one that is not
+   * the storage's own names it with its group (`core/v1` for events.k8s.io): it equals none of `versions`, so every body is converted.
+   */
   readonly storageVersion: string;
   readonly kind: string;
   readonly listKind: string;
@@ -77,11 +93,14 @@ export interface Kind {
   readonly columns: readonly Column[];
   /**
    * Work that needs other state and must be undone when the write fails afterwards: Service addresses and node ports.
-   * Runs last before the store; returns the undo.
+   * Runs last before the store, on create and update (`old` set), on dry runs too (which reserve nothing).
+   * @throws ApiError 422 when a wish cannot be met.
    */
   readonly allocate?:
-    | ((object: never, old: never | undefined, ctx: WriteContext) => Promise<() => Promise<void>>)
+    | ((object: never, old: never | undefined, ctx: WriteContext) => Promise<Allocation>)
     | undefined;
+  /** Lets go of an object's reservations; called when it has left the store (not on dry runs). */
+  readonly release?: ((object: never, ctx: WriteContext) => Promise<void>) | undefined;
   /** Other served versions: to and from the storage version. */
   readonly convert?:
     | {
@@ -105,6 +124,7 @@ export interface ScaleDescription {
 export interface KindDeclaration<T> {
   readonly group?: string;
   readonly versions?: readonly string[];
+  readonly storageVersion?: string;
   readonly kind: string;
   readonly plural?: string;
   readonly shortNames?: readonly string[];
@@ -130,7 +150,8 @@ export interface KindDeclaration<T> {
   readonly gracefulDelete?: { gracePeriodSeconds: (object: T, requested: number | undefined) => number };
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>;
   readonly columns?: readonly ColumnDeclaration<T>[];
-  readonly allocate?: (object: T, old: T | undefined, ctx: WriteContext) => Promise<() => Promise<void>>;
+  readonly allocate?: (object: T, old: T | undefined, ctx: WriteContext) => Promise<Allocation>;
+  readonly release?: (object: T, ctx: WriteContext) => Promise<void>;
   readonly convert?: Kind["convert"];
   readonly subresources?: readonly string[];
 }
@@ -147,7 +168,7 @@ export function defineKind<T>(d: KindDeclaration<T>): Kind {
     ...d,
     group,
     versions,
-    storageVersion: versions[0] ?? "v1",
+    storageVersion: d.storageVersion ?? versions[0] ?? "v1",
     plural,
     singular: d.kind.toLowerCase(),
     listKind: `${d.kind}List`,
