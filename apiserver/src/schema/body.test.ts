@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { decodeAs, parseBody, parseYaml } from "./body.ts";
+import { duplicateFields } from "./json.ts";
+import { schemaFor } from "./registry.ts";
+
+const target = { node: schemaFor("apps", "v1", "Deployment")!, apiVersion: "apps/v1", kind: "Deployment" };
+const bytes = (text: string) => Buffer.from(text);
+
+describe("duplicateFields", () => {
+  it("names the second of two equal keys by its path", () => {
+    const text = '{"a":{"b":[{"c":1,"c":"{\\"c\\":1}"}],"d\\u0065":1,"de":2},"x":[1,{"c":1}],"a":1}';
+    expect(duplicateFields(text)).toEqual([
+      'duplicate field "a.b[0].c"',
+      'duplicate field "a.de"',
+      'duplicate field "a"',
+    ]);
+  });
+  it("finds none in what JSON.stringify writes", () => {
+    expect(duplicateFields(JSON.stringify({ a: [{ b: 'q"\\' }, { b: 1 }], c: "a", d: { a: 1 } }))).toEqual(
+      [],
+    );
+  });
+});
+
+describe("bodies", () => {
+  it("refuses unknown and duplicate fields when strict", () => {
+    const body = parseBody(bytes('{"spec":{"replicas":1,"replicas":2,"foo":1}}'), "application/json", true);
+    expect(() => decodeAs(target, body, "Strict")).toThrow(
+      'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: duplicate field "spec.replicas", unknown field "spec.foo"',
+    );
+  });
+  it("warns of them, or says nothing, when told so", () => {
+    const parse = () => parseBody(bytes('{"spec":{"foo":1}}'), undefined, true);
+    expect(decodeAs(target, parse(), "Warn").warnings).toEqual(['unknown field "spec.foo"']);
+    expect(decodeAs(target, parse(), "Ignore").warnings).toEqual([]);
+  });
+  it("refuses text that is not JSON with 400 and other types with 415", () => {
+    expect(() => parseBody(bytes("{nope"), "application/json", false)).toThrow(/json parse error/);
+    expect(() => parseBody(bytes("<a/>"), "text/xml", false)).toThrow(expect.objectContaining({ code: 415 }));
+  });
+  it("reads YAML as upstream does", () => {
+    const { value } = parseYaml("a: yes\nb: 22:22\nc: 2026-01-01\nd: 010\ne: 1.0\n", false);
+    expect(value).toEqual({ a: true, b: "22:22", c: "2026-01-01", d: 8, e: 1 });
+  });
+});
