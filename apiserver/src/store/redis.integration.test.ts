@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRedisStore } from "./redis.ts";
+import { describeStore, take } from "./store.contract.ts";
+import { StoreError, type Change, type Store } from "./store.ts";
+import { startTestRedis, type TestRedis } from "./test-redis.ts";
+
+let server: TestRedis;
+beforeAll(async () => {
+  server = await startTestRedis();
+});
+afterAll(() => server.remove());
+
+const open = async (patienceMs = 5_000): Promise<Store> => {
+  await server.flush();
+  const store = createRedisStore({ redis: server.options, patienceMs });
+  await store.revision();
+  return store;
+};
+const pod = (name: string) => ({ resource: "pods", namespace: "default", name });
+
+describeStore("Redis", () => open());
+
+describe("a store whose Redis goes away", () => {
+  it("makes every write exactly once while Redis is killed again and again", async () => {
+    const store = await open(10_000);
+    const stop = new AbortController();
+    const changes: Change[] = [];
+    const following = (async () => {
+      for await (const batch of store.changes(1, stop.signal)) changes.push(...batch);
+    })();
+    const acknowledged: number[] = [];
+    const writing = new AbortController();
+    const writers = Array.from({ length: 8 }, async (_, w) => {
+      for (let i = 0; !writing.signal.aborted; i++) {
+        const key = pod(`w${w}-${i}`);
+        const created = await store.create(key, `${i}`);
+        const updated = await store.update(key, `${i}+`, created);
+        acknowledged.push(created, updated);
+        if (i % 2) acknowledged.push(await store.delete(key, `${i}+`, updated));
+      }
+    });
+    for (let i = 0; i < 4; i++) {
+      await new Promise((r) => setTimeout(r, 150));
+      await server.kill();
+      await new Promise((r) => setTimeout(r, 50));
+      await server.start();
+    }
+    await new Promise((r) => setTimeout(r, 150));
+    writing.abort();
+    await Promise.all(writers);
+    const end = await store.revision();
+    await expect.poll(() => changes.at(-1)?.revision).toBe(end);
+    stop.abort();
+    await following;
+    expect(changes.map((c) => c.revision)).toEqual(Array.from({ length: end - 1 }, (_, i) => i + 2));
+    expect(acknowledged.toSorted((a, b) => a - b)).toEqual(changes.map((c) => c.revision));
+    await store.close();
+  });
+
+  it("answers 503 when it never came to be written and 504 when that is unknown", async () => {
+    const store = await open(200);
+    server.pause();
+    const unknown = await store.create(pod("a"), "{}").catch((e: { code: number }) => e.code);
+    server.resume();
+    await server.kill();
+    const never = await store.create(pod("b"), "{}").catch((e: { code: number }) => e.code);
+    await server.start();
+    expect([unknown, never]).toEqual([504, 503]);
+    await expect.poll(() => store.get(pod("b"))).toBeUndefined();
+    await store.close();
+  });
+
+  it("fails a repeated write only for reasons that are not its own first attempt", async () => {
+    const store = await open();
+    await store.create(pod("taken"), "{}");
+    const failed = await store.create(pod("taken"), "{}").catch((e: unknown) => e);
+    expect(failed).toBeInstanceOf(StoreError);
+    expect((await take(store, 1, 1, new AbortController().signal)).length).toBe(1);
+    await store.close();
+  });
+});
