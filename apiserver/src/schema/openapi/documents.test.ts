@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { createOpenApi } from "./documents.ts";
+import type { ServedKind } from "./served.ts";
+
+const verbs = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
+const deployment: ServedKind = {
+  group: "apps",
+  version: "v1",
+  kind: "Deployment",
+  plural: "deployments",
+  namespaced: true,
+  verbs,
+  subresources: [
+    { name: "status", verbs: ["get", "update", "patch"] },
+    { name: "scale", verbs: ["get", "update", "patch"], group: "autoscaling", version: "v1", kind: "Scale" },
+  ],
+};
+const node: ServedKind = {
+  group: "",
+  version: "v1",
+  kind: "Node",
+  plural: "nodes",
+  namespaced: false,
+  verbs,
+  subresources: [],
+};
+const cronTab: ServedKind = {
+  group: "stable.example.com",
+  version: "v1",
+  kind: "CronTab",
+  plural: "crontabs",
+  namespaced: true,
+  verbs,
+  subresources: [],
+  schema: {
+    type: "object",
+    properties: { spec: { type: "object", properties: { replicas: { type: "integer" } } } },
+  },
+};
+
+type Doc = {
+  paths: Record<string, Record<string, { operationId: string; parameters?: { name: string }[] }>>;
+  components: { schemas: Record<string, { properties?: Record<string, unknown> }> };
+};
+const read = (bytes: Buffer | undefined) => JSON.parse(bytes?.toString() ?? "null") as Doc;
+
+describe("OpenAPI documents", () => {
+  it("lists each group and version with a link that changes with its document", () => {
+    let served = [deployment, node];
+    const api = createOpenApi({ version: "v1.36.0", served: () => served });
+    const before = read(api.index().body).paths;
+    expect(Object.keys(before)).toEqual(["api/v1", "apis/apps/v1"]);
+    served = [deployment, node, cronTab];
+    api.changed();
+    const after = read(api.index().body).paths;
+    expect(Object.keys(after)).toContain("apis/stable.example.com/v1");
+    expect(after["apis/apps/v1"]).not.toEqual(before["apis/apps/v1"]);
+    expect(api.v3("apis/nope/v1")).toBeUndefined();
+  });
+
+  it("describes every path of a kind with upstream's operation ids", () => {
+    const { paths } = read(
+      createOpenApi({ version: "v1.36.0", served: () => [deployment] }).v3("apis/apps/v1")?.body,
+    );
+    const ids = Object.values(paths)
+      .flatMap((item) => Object.values(item).map((o) => o.operationId))
+      .filter(Boolean);
+    expect(ids.toSorted()).toEqual([
+      "createAppsV1NamespacedDeployment",
+      "deleteAppsV1CollectionNamespacedDeployment",
+      "deleteAppsV1NamespacedDeployment",
+      "listAppsV1DeploymentForAllNamespaces",
+      "listAppsV1NamespacedDeployment",
+      "patchAppsV1NamespacedDeployment",
+      "patchAppsV1NamespacedDeploymentScale",
+      "patchAppsV1NamespacedDeploymentStatus",
+      "readAppsV1NamespacedDeployment",
+      "readAppsV1NamespacedDeploymentScale",
+      "readAppsV1NamespacedDeploymentStatus",
+      "replaceAppsV1NamespacedDeployment",
+      "replaceAppsV1NamespacedDeploymentScale",
+      "replaceAppsV1NamespacedDeploymentStatus",
+    ]);
+    const patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"];
+    expect(patch?.parameters?.map((p) => p.name)).toContain("fieldValidation");
+  });
+
+  it.each(["v2", "v3"] as const)("refers only to definitions it has (%s)", (dialect) => {
+    const api = createOpenApi({ version: "v1.36.0", served: () => [deployment, node, cronTab] });
+    const text =
+      dialect === "v2" ? api.v2().body.toString() : (api.v3("apis/apps/v1")?.body.toString() ?? "");
+    const root = JSON.parse(text) as Doc & { definitions: object };
+    const names = Object.keys(dialect === "v2" ? root.definitions : root.components.schemas);
+    const references = new Set(
+      [...text.matchAll(/"\$ref":"#\/(?:definitions|components\/schemas)\/([^"]+)"/g)].map((m) => m[1]),
+    );
+    expect([...references].filter((r) => !names.includes(r ?? ""))).toEqual([]);
+    expect(names).toContain("io.k8s.api.apps.v1.DeploymentSpec");
+  });
+
+  it("describes custom kinds under their reversed group, with metadata", () => {
+    const api = createOpenApi({ version: "v1.36.0", served: () => [cronTab] });
+    const schema = read(api.v3("apis/stable.example.com/v1")?.body).components.schemas[
+      "com.example.stable.v1.CronTab"
+    ];
+    expect(schema?.properties).toHaveProperty("spec");
+    expect(schema?.properties).toHaveProperty("metadata");
+  });
+
+  it("puts descriptions in when it has them", () => {
+    const descriptions = {
+      "io.k8s.api.apps.v1.Deployment": { "": "A deployment.", spec: "What is wanted." },
+    };
+    const api = createOpenApi({ version: "v1.36.0", served: () => [deployment], descriptions });
+    expect(
+      read(api.v3("apis/apps/v1")?.body).components.schemas["io.k8s.api.apps.v1.Deployment"],
+    ).toMatchObject({
+      description: "A deployment.",
+      properties: { spec: { description: "What is wanted." } },
+    });
+  });
+});
