@@ -1,0 +1,74 @@
+/**
+ * Bundles a process to one ESM file: `node images/bundle.ts apiserver` writes apiserver/dist/main.mjs.
+ * Without names, every process whose sources exist is bundled.
+ */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Bundle name → entry point below the checkout. */
+export const processes: Readonly<Record<string, string>> = {
+  apiserver: "apiserver/src/main.ts",
+  "controller-manager": "controller-manager/src/main.ts",
+  scheduler: "scheduler/src/main.ts",
+  kubelet: "kubelet/src/main.ts",
+  "kube-proxy": "kube-proxy/src/main.ts",
+  dns: "dns/src/main.ts",
+  init: "cli/src/init/main.ts",
+};
+
+/** Where the bundle of a process is written. */
+export function bundlePath(name: string): string {
+  return name === "init" ? join(root, "cli/dist/init.mjs") : join(root, name, "dist/main.mjs");
+}
+
+// CommonJS dependencies inside an ES module still call require(), for Node's own modules.
+const banner = [
+  'import { createRequire as __coracleRequire } from "node:module";',
+  "const require = __coracleRequire(import.meta.url);",
+  'import { fileURLToPath as __coraclePath } from "node:url";',
+  "const __filename = __coraclePath(import.meta.url);",
+  'const __dirname = __coraclePath(new URL(".", import.meta.url));',
+].join("\n");
+
+/** Bundles one process. Throws with esbuild's messages when it does not compile. */
+export async function bundle(name: string): Promise<string> {
+  const entry = processes[name];
+  if (entry === undefined)
+    throw new Error(`no process ${name}; there are ${Object.keys(processes).join(", ")}`);
+  const outfile = bundlePath(name);
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    sourcemap: "linked",
+    sourcesContent: false,
+    keepNames: false,
+    mainFields: ["module", "main"],
+    conditions: ["module", "node", "import"],
+    banner: { js: banner },
+    loader: { ".lua": "text" },
+    // Native speed-ups that ssh2, a dependency of dockerode, does without; we only use the local socket.
+    external: ["cpu-features", "*.node", "bufferutil", "utf-8-validate", "pg-native"],
+    logLevel: "warning",
+    legalComments: "none",
+  });
+  return outfile;
+}
+
+/** The processes whose sources are there. */
+export function present(): string[] {
+  return Object.keys(processes).filter((name) => existsSync(join(root, processes[name] ?? "")));
+}
+
+if (import.meta.main) {
+  const names = process.argv.slice(2);
+  await Promise.all((names.length > 0 ? names : present()).map(bundle));
+}
