@@ -1,0 +1,111 @@
+import {
+  apiControlSubject,
+  apiSubject,
+  BOOTSTRAP_SUBJECT,
+  escapeToken,
+  FEED_CANDIDATES_SUBJECT,
+  FEED_EPOCH_SUBJECT,
+  feedFilter,
+  inboxPrefix,
+  markFilter,
+  nodeIdentity,
+  nodeOfIdentity,
+} from "./subjects.ts";
+
+/** The one table of who may say and hear what on the bus. The broker enforces it, from each user's JWT. */
+export interface BusPermissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+const FEED = ["feed.>", "feed-mark.>", FEED_EPOCH_SUBJECT];
+
+/** What every client of the API needs: its own request subject and its own inbox. */
+const client = (identity: string): BusPermissions => ({
+  publish: [apiSubject(identity), apiControlSubject(identity, "*")],
+  subscribe: [`${inboxPrefix(identity)}.>`],
+});
+
+/** A node hears of services, of its own pods, and that secrets and configmaps changed (never their content). */
+function kubelet(node: string): BusPermissions {
+  const identity = nodeIdentity(node);
+  const base = client(identity);
+  const token = escapeToken(node);
+  const shared = [
+    "nodes",
+    "services",
+    "secrets",
+    "configmaps",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "namespaces",
+  ];
+  return {
+    publish: [...base.publish, `stream.${token}.>`],
+    subscribe: [
+      ...base.subscribe,
+      `node.${token}.>`,
+      FEED_EPOCH_SUBJECT,
+      feedFilter("", "pods", node),
+      markFilter("", "pods", node),
+      ...shared.flatMap((resource) => [feedFilter("", resource), markFilter("", resource)]),
+      ...["csidrivers", "csinodes", "storageclasses", "volumeattachments"].flatMap((resource) => [
+        feedFilter("storage.k8s.io", resource),
+        markFilter("storage.k8s.io", resource),
+      ]),
+      feedFilter("node.k8s.io", "runtimeclasses"),
+      markFilter("node.k8s.io", "runtimeclasses"),
+    ],
+  };
+}
+
+function proxy(identity: string): BusPermissions {
+  const base = client(identity);
+  const watched: readonly (readonly [string, string])[] = [
+    ["", "services"],
+    ["", "nodes"],
+    ["", "namespaces"],
+    ["discovery.k8s.io", "endpointslices"],
+    ["networking.k8s.io", "networkpolicies"],
+  ];
+  return {
+    publish: base.publish,
+    subscribe: [
+      ...base.subscribe,
+      FEED_EPOCH_SUBJECT,
+      ...watched.flatMap(([group, resource]) => [feedFilter(group, resource), markFilter(group, resource)]),
+    ],
+  };
+}
+
+/** @throws Error for an identity the table does not know: it gets nothing. */
+export function permissionsFor(identity: string): BusPermissions {
+  const node = nodeOfIdentity(identity);
+  if (node !== undefined) return kubelet(node);
+  switch (identity) {
+    case "apiserver":
+      return {
+        publish: [...FEED, FEED_CANDIDATES_SUBJECT, "node.>", "_INBOX.>"],
+        subscribe: [
+          "api.*",
+          "api-control.*.*",
+          BOOTSTRAP_SUBJECT,
+          FEED_CANDIDATES_SUBJECT,
+          "stream.>",
+          `${inboxPrefix(identity)}.>`,
+        ],
+      };
+    case "controller-manager":
+    case "scheduler": {
+      const base = client(identity);
+      return { publish: base.publish, subscribe: [...base.subscribe, ...FEED] };
+    }
+    case "kube-proxy":
+    case "dns":
+      return proxy(identity);
+    case "bootstrap":
+      return { publish: [BOOTSTRAP_SUBJECT], subscribe: [`${inboxPrefix(identity)}.>`] };
+    default:
+      throw new Error(`no bus permissions are defined for identity ${JSON.stringify(identity)}`);
+  }
+}
