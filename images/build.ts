@@ -145,6 +145,13 @@ async function ensure(spec: ImageSpec, session: Session): Promise<void> {
   }
 }
 
+/** Removes what the new images replaced, unless a container still runs it. */
+async function removeReplaced(before: Map<string, PresentImage>, after: Map<string, PresentImage>): Promise<void> {
+  const kept = new Set([...after.values()].map((image) => image.id));
+  const replaced = new Set([...before.values()].map((image) => image.id).filter((id) => !kept.has(id)));
+  for (const id of replaced) await run("docker", ["rmi", id]).catch(() => undefined);
+}
+
 /** Ensures every image asked for; returns the names of those that were made or pulled. */
 export async function buildImages(options: BuildOptions = {}): Promise<string[]> {
   const wanted = images.filter(
@@ -204,6 +211,7 @@ export async function buildImages(options: BuildOptions = {}): Promise<string[]>
   const failure = outcomes.find((outcome) => outcome.status === "rejected");
   if (failure !== undefined) throw failure.reason;
   const after = await inspectImages([...needed].map((spec) => spec.name));
+  await removeReplaced(before, after);
   return [...after].filter(([name, image]) => before.get(name)?.id !== image.id).map(([name]) => name);
 }
 

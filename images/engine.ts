@@ -65,7 +65,8 @@ export async function importTree(
   const tar = spawn("tar", ["--create", "--numeric-owner", "--directory", tree, "."], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const docker = spawn("docker", ["import", ...changes, "-", name], {
+  const imported = config.stopSignal === undefined ? name : `${name}-import`;
+  const docker = spawn("docker", ["import", ...changes, "-", imported], {
     stdio: [tar.stdout, "ignore", "pipe"],
   });
   let complaint = "";
@@ -77,15 +78,16 @@ export async function importTree(
     else reject(new Error(`docker import ${name}: ${complaint}`));
   });
   await promise;
-  if (config.stopSignal !== undefined) await setStopSignal(name, config.stopSignal);
+  if (config.stopSignal !== undefined) await setStopSignal(imported, name, config.stopSignal);
 }
 
 /** What an import cannot be told. */
-async function setStopSignal(name: string, signal: string): Promise<void> {
+async function setStopSignal(from: string, name: string, signal: string): Promise<void> {
   const context = await mkdtemp(join(tmpdir(), "coracle-"));
   try {
-    await writeFile(join(context, "Dockerfile"), `FROM ${name}\nSTOPSIGNAL ${signal}\n`);
+    await writeFile(join(context, "Dockerfile"), `FROM ${from}\nSTOPSIGNAL ${signal}\n`);
     await run("docker", ["build", "--tag", name, context]);
+    await run("docker", ["rmi", from]);
   } finally {
     await rm(context, { recursive: true });
   }

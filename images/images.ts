@@ -78,6 +78,9 @@ export const TESTSERVER_IMAGE = "coracle/testserver:dev";
 /** Debian packages the processes need beside Node: ip, nft, nsenter (in the base), ps, and a pid 1 that reaps. */
 export const RUNTIME_PACKAGES = ["iproute2", "nftables", "procps", "tini"] as const;
 
+/** What those name as a dependency only for the sake of installation scripts. */
+export const RUNTIME_WITHOUT = ["perl", "perl-modules-5.36", "libperl5.36", "liblocale-gettext-perl", "systemd"];
+
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const nginx = (suite: Suite, files: readonly ExtraFile[] = []): PackagesRecipe => ({
@@ -132,7 +135,7 @@ export const images: readonly ImageSpec[] = [
       suite: "forky",
       packages: ["nats-server", "base-files"],
       without: ["adduser", "passwd", "base-passwd", "systemd", "libsystemd-shared", "mawk"],
-      links: { "/nats-server": "/usr/bin/nats-server", "/usr/sbin/nats-server": "/usr/bin/nats-server" },
+      links: { "/nats-server": "/usr/sbin/nats-server" },
       files: [{ path: "/nats-server.conf", text: "port: 4222\nmonitor_port: 8222\n" }],
       config: {
         entrypoint: ["/nats-server"],

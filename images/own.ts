@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import { bundle, bundlePath, present, root } from "./bundle.ts";
 import { buildImage, importTree } from "./engine.ts";
-import { type ImageSpec, type OwnRecipe, RUNTIME_PACKAGES } from "./images.ts";
+import { type ImageSpec, type OwnRecipe, RUNTIME_PACKAGES, RUNTIME_WITHOUT } from "./images.ts";
 import { run, works } from "./run.ts";
 import { MERGED_DIRECTORIES, type TreeContext, unpack } from "./trees.ts";
 
@@ -45,7 +45,7 @@ export function inputsOf(recipe: OwnRecipe): Promise<string> {
     case "pause":
       return hashFiles("images/pause");
     case "runtime":
-      return hashFiles("images/coracle/Dockerfile");
+      return hashFiles("images/coracle/Dockerfile", "images/images.ts");
     case "coracle":
       return hashFiles(
         "images/probe",
@@ -99,7 +99,7 @@ async function buildRuntime(spec: ImageSpec, base: string, context: OwnContext):
     });
     return;
   }
-  const archives = await debian.fetch("bookworm", RUNTIME_PACKAGES, { signal });
+  const archives = await debian.fetch("bookworm", RUNTIME_PACKAGES, { without: RUNTIME_WITHOUT, signal });
   const tree = join(workdir, "tree");
   await unpack(tree, await lacking(base, archives));
   // The base has these links already, and a copy must not replace them.
