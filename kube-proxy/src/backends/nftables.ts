@@ -1,0 +1,155 @@
+import { spawn } from "node:child_process";
+import { dropChain, emptyFragment, masqueradeMark, rejectChain, type Fragment } from "../rules.ts";
+import type { Backend, FragmentChange } from "./backend.ts";
+
+export const table = "ip coracle_proxy";
+
+/**
+ * The parts that do not depend on any Service. A lookup is one map access whatever the number of Services. What is addressed to
+ * the service range and matched nothing is refused, in forward and output, since there is nobody at such an address.
+ */
+const base = (serviceCidr: string): string => `
+add table ${table}
+delete table ${table}
+table ${table} {
+  map services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map node-ports { type inet_proto . inet_service : verdict; }
+  set own-addresses { type ipv4_addr . ipv4_addr; }
+  chain ${rejectChain} { }
+  chain ${dropChain} { meta mark set meta mark | 0x8000; }
+  chain lookup {
+    ip daddr . meta l4proto . th dport vmap @services
+    fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node-ports
+  }
+  chain nat-prerouting { type nat hook prerouting priority dstnat; jump lookup; }
+  chain nat-output { type nat hook output priority dstnat; jump lookup; }
+  chain nat-postrouting {
+    type nat hook postrouting priority srcnat;
+    ip saddr . ip daddr @own-addresses masquerade fully-random
+    meta mark & ${masqueradeMark} == 0 return
+    meta mark set meta mark & 0xffffbfff
+    masquerade fully-random
+  }
+  map refused { type inet_proto . inet_service : verdict; }
+  chain say-no {
+    meta l4proto tcp reject with tcp reset
+    reject with icmp type port-unreachable
+  }
+  chain guard {
+    meta mark & 0x8000 == 0x8000 drop
+    ip daddr ${serviceCidr} goto say-no
+    fib daddr type local ip daddr != 127.0.0.0/8 ct state new meta l4proto . th dport vmap @refused
+  }
+  chain filter-input { type filter hook input priority filter; jump guard; }
+  chain filter-forward { type filter hook forward priority filter; jump guard; }
+  chain filter-output { type filter hook output priority filter; jump guard; }
+}
+`;
+
+interface Desired {
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+  readonly sets: ReadonlyMap<string, string>;
+  /** Map name → key → verdict. */
+  readonly maps: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+/** A node port without endpoints is answered by the filter chains, where `reject` may stand. */
+function desired(fragment: Fragment): Desired {
+  const refused = new Map<string, string>();
+  for (const [key, verdict] of fragment.nodePorts) {
+    const rules = fragment.chains.get(verdict.replace("goto ", ""));
+    if (rules?.length === 1 && rules[0] === `goto ${rejectChain}`) refused.set(key, "goto say-no");
+  }
+  return {
+    chains: fragment.chains,
+    sets: fragment.sets,
+    maps: new Map<string, ReadonlyMap<string, string>>([
+      ["services", fragment.services],
+      ["node-ports", fragment.nodePorts],
+      ["refused", refused],
+    ]),
+  };
+}
+
+const sameRules = (a: readonly string[] | undefined, b: readonly string[]): boolean =>
+  a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]);
+
+/** nft commands that turn `before` into `after`, in the order in which references allow them. Pure. */
+export function transaction(changes: readonly FragmentChange[]): string[] {
+  const make: string[] = [];
+  const fill: string[] = [];
+  const unmap: string[] = [];
+  const map: string[] = [];
+  const drop: string[] = [];
+  for (const change of changes) {
+    const before = desired(change.before);
+    const after = desired(change.after);
+    for (const [name, definition] of after.sets)
+      if (before.sets.get(name) !== definition) make.push(`add set ${table} ${name} ${definition}`);
+    for (const [name, rules] of after.chains) {
+      if (sameRules(before.chains.get(name), rules)) continue;
+      make.push(`add chain ${table} ${name}`, `flush chain ${table} ${name}`);
+      for (const rule of rules) fill.push(`add rule ${table} ${name} ${rule}`);
+    }
+    for (const [name, entries] of after.maps) {
+      const old = before.maps.get(name) ?? new Map<string, string>();
+      for (const [key, verdict] of old)
+        if (entries.get(key) !== verdict) unmap.push(`delete element ${table} ${name} { ${key} }`);
+      for (const [key, verdict] of entries)
+        if (old.get(key) !== verdict) map.push(`add element ${table} ${name} { ${key} : ${verdict} }`);
+    }
+    const gone = [...before.chains.keys()].filter((name) => !after.chains.has(name));
+    // Chains of one Service refer to each other: empty them all before the first is deleted.
+    drop.push(
+      ...gone.map((name) => `flush chain ${table} ${name}`),
+      ...gone.map((name) => `delete chain ${table} ${name}`),
+    );
+    for (const name of before.sets.keys())
+      if (!after.sets.has(name)) drop.push(`delete set ${table} ${name}`);
+  }
+  return [...make, ...fill, ...unmap, ...map, ...drop];
+}
+
+const ownAddress = (verb: "add" | "delete", address: string): string =>
+  `${verb} element ${table} own-addresses { ${address} . ${address} }`;
+
+/** Runs one nft transaction. @throws Error with nft's own words when the kernel refuses it; then nothing was changed */
+export function nft(commands: string, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("nft", ["-f", "-"], {
+      stdio: ["pipe", "ignore", "pipe"],
+      ...(signal ? { signal } : {}),
+    });
+    let complaint = "";
+    child.stderr.on("data", (d: Buffer) => (complaint += d.toString()));
+    child.on("error", reject);
+    child.on("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`nft: ${complaint.slice(0, 2_000)}`)),
+    );
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(commands);
+  });
+}
+
+export function createNftablesBackend(options: {
+  readonly serviceCidr: string;
+  readonly run?: (commands: string) => Promise<void>;
+}): Backend {
+  const run = options.run ?? nft;
+  return {
+    replace(fragments, localAddresses) {
+      const changes = [...fragments].map((after) => ({ before: emptyFragment, after }));
+      const addresses = [...localAddresses].map((a) => ownAddress("add", a));
+      return run(base(options.serviceCidr) + [...transaction(changes), ...addresses].join("\n") + "\n");
+    },
+    async apply(changes, addresses) {
+      const commands = [
+        ...transaction(changes),
+        ...addresses.removed.map((a) => ownAddress("delete", a)),
+        ...addresses.added.map((a) => ownAddress("add", a)),
+      ];
+      if (commands.length > 0) await run(`${commands.join("\n")}\n`);
+    },
+    cleanUp: () => run(`add table ${table}\ndelete table ${table}\n`),
+  };
+}

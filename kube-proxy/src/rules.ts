@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import type { Service, ServicePort } from "@coracle/shared/api/generated/core-v1.ts";
+import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
+import { selectTargets, type NodeView, type Target } from "./endpoints.ts";
+
+/** What one Service adds to the table. Chains and sets are named after it, so that two Services never share one. */
+export interface Fragment {
+  /** Chain name → its rules, in nft's syntax. */
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+  /** Set name → its definition; sets hold the clients of session affinity and keep their content over updates. */
+  readonly sets: ReadonlyMap<string, string>;
+  /** `address . protocol . port` → verdict. */
+  readonly services: ReadonlyMap<string, string>;
+  /** `protocol . port` → verdict. */
+  readonly nodePorts: ReadonlyMap<string, string>;
+  /** UDP flows whose connection tracking entry would outlive their endpoint: `address port endpoint`. */
+  readonly udpFlows: ReadonlySet<string>;
+}
+
+export const emptyFragment: Fragment = {
+  chains: new Map(),
+  sets: new Map(),
+  services: new Map(),
+  nodePorts: new Map(),
+  udpFlows: new Set(),
+};
+
+/** Chains of the base table that rules here go to. */
+export const masqueradeMark = "0x4000";
+export const rejectChain = "refuse";
+export const dropChain = "discard";
+
+export interface RuleOptions {
+  readonly node: NodeView;
+  readonly podCidr: string;
+}
+
+const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);
+
+/** True when the proxy has nothing to do for a Service: headless ones and names for something outside. */
+export const isSkipped = (service: Service): boolean =>
+  service.spec?.type === "ExternalName" || service.spec?.clusterIP === "None" || !service.spec?.clusterIP;
+
+class Builder {
+  readonly chains = new Map<string, string[]>();
+  readonly sets = new Map<string, string>();
+  readonly services = new Map<string, string>();
+  readonly nodePorts = new Map<string, string>();
+  readonly udpFlows = new Set<string>();
+}
+
+/** The rules of one Service on one node. Pure. */
+export function fragmentFor(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  options: RuleOptions,
+): Fragment {
+  if (isSkipped(service)) return emptyFragment;
+  const builder = new Builder();
+  for (const port of service.spec?.ports ?? []) addPort(builder, service, port, slices, options);
+  return builder;
+}
+
+function addPort(
+  builder: Builder,
+  service: Service,
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  options: RuleOptions,
+): void {
+  const { spec } = service;
+  if (!spec) return;
+  const protocol = (port.protocol ?? "TCP").toLowerCase();
+  const id = `${service.metadata.namespace}/${service.metadata.name}/${protocol}/${port.name || port.port}`;
+  const context: PortContext = {
+    builder,
+    protocol,
+    suffix: `${digest(id)}/${id}`,
+    affinitySeconds: affinitySeconds(service),
+  };
+  const targets = selectTargets(port, slices, options.node);
+
+  const internal = spec.internalTrafficPolicy === "Local" ? targets.local : targets.cluster;
+  const clusterAddresses = (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter((a) => a.includes("."));
+  // From outside of the pod network (the node itself, or a client routed in) the answer must come back through this node.
+  const clusterChain = balance(context, "svc", internal, [
+    `ip saddr != ${options.podCidr} meta mark set meta mark | ${masqueradeMark}`,
+  ]);
+  for (const address of clusterAddresses) {
+    builder.services.set(`${address} . ${protocol} . ${port.port}`, `goto ${clusterChain}`);
+    trackUdp(builder, protocol, address, port.port, internal);
+  }
+
+  const externals = externalAddresses(service);
+  if (externals.length === 0 && !port.nodePort) return;
+  const externalChain = external(context, service, targets.cluster, targets.local, options);
+  for (const address of externals) {
+    builder.services.set(`${address} . ${protocol} . ${port.port}`, `goto ${externalChain}`);
+    trackUdp(builder, protocol, address, port.port, targets.cluster);
+  }
+  if (port.nodePort) builder.nodePorts.set(`${protocol} . ${port.nodePort}`, `goto ${externalChain}`);
+}
+
+function affinitySeconds(service: Service): number {
+  if (service.spec?.sessionAffinity !== "ClientIP") return 0;
+  return service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
+}
+
+/** External addresses and those of a load balancer that sends packets on with the address unchanged. */
+function externalAddresses(service: Service): string[] {
+  const ingress = (service.status?.loadBalancer?.ingress ?? [])
+    .filter((i) => i.ipMode !== "Proxy")
+    .map((i) => i.ip ?? "");
+  return [...(service.spec?.externalIPs ?? []), ...ingress].filter((a) => a.includes("."));
+}
+
+function trackUdp(
+  builder: Builder,
+  protocol: string,
+  address: string,
+  port: number,
+  targets: readonly Target[],
+): void {
+  if (protocol !== "udp") return;
+  for (const target of targets) builder.udpFlows.add(`${address} ${port} ${target.address}`);
+}
+
+interface PortContext {
+  readonly builder: Builder;
+  readonly protocol: string;
+  readonly suffix: string;
+  readonly affinitySeconds: number;
+}
+
+/** The chain for traffic from outside: masqueraded, or kept on the node with the client's address (externalTrafficPolicy Local). */
+function external(
+  context: PortContext,
+  service: Service,
+  cluster: readonly Target[],
+  local: readonly Target[],
+  options: RuleOptions,
+): string {
+  const masquerade = `meta mark set meta mark | ${masqueradeMark}`;
+  if (service.spec?.externalTrafficPolicy !== "Local") return balance(context, "ext", cluster, [masquerade]);
+  // The cluster's own pods and nodes may use the address as if it were the cluster address.
+  const own = balance(context, "own", cluster, [`ip saddr != ${options.podCidr} ${masquerade}`]);
+  const name = `ext-${context.suffix}`;
+  const shortCuts = [`ip saddr ${options.podCidr} goto ${own}`, `fib saddr type local goto ${own}`];
+  const rest =
+    local.length > 0
+      ? `goto ${balance(context, "loc", local, [])}`
+      : `goto ${cluster.length > 0 ? dropChain : rejectChain}`;
+  context.builder.chains.set(name, [...shortCuts, rest]);
+  return name;
+}
+
+/** A chain that sends each new connection to one of the targets at random, or back to the one its client had. */
+function balance(
+  context: PortContext,
+  prefix: string,
+  targets: readonly Target[],
+  before: readonly string[],
+): string {
+  const name = `${prefix}-${context.suffix}`;
+  if (targets.length === 0) {
+    context.builder.chains.set(name, [`goto ${rejectChain}`]);
+    return name;
+  }
+  if (context.affinitySeconds > 0) {
+    context.builder.chains.set(name, [...before, ...sticky(context, targets)]);
+    return name;
+  }
+  const map = targets.map((t, i) => `${i} : ${t.address} . ${t.port}`).join(", ");
+  context.builder.chains.set(name, [
+    ...before,
+    `meta l4proto ${context.protocol} dnat ip to numgen random mod ${targets.length} map { ${map} }`,
+  ]);
+  return name;
+}
+
+function sticky(context: PortContext, targets: readonly Target[]): string[] {
+  const names = targets.map((target) => {
+    const end = `${context.suffix}__${target.address}/${target.port}`;
+    // The time-out is part of the name: a set's cannot be changed.
+    const set = `aff-${context.affinitySeconds}s-${end}`;
+    const chain = `ep-${end}`;
+    context.builder.sets.set(
+      set,
+      `{ type ipv4_addr; size 65535; flags dynamic,timeout; timeout ${context.affinitySeconds}s; }`,
+    );
+    context.builder.chains.set(chain, [
+      `update @${set} { ip saddr }`,
+      `meta l4proto ${context.protocol} dnat to ${target.address}:${target.port}`,
+    ]);
+    return { set, chain };
+  });
+  const verdicts = names.map(({ chain }, i) => `${i} : goto ${chain}`).join(", ");
+  return [
+    ...names.map(({ set, chain }) => `ip saddr @${set} goto ${chain}`),
+    `numgen random mod ${targets.length} vmap { ${verdicts} }`,
+  ];
+}
