@@ -1,0 +1,113 @@
+import type { ApiError } from "@coracle/shared/errors.ts";
+import { createDeque } from "./deque.ts";
+import type { CacheEvent, WatchOptions } from "./types.ts";
+
+/** One watch: a bounded queue between the cache, which never waits, and a client, which may be slow. */
+export interface Watcher {
+  readonly options: WatchOptions;
+  push(event: CacheEvent): void;
+  /** Yields the revision when the client has had everything before it. */
+  bookmark(revision: number): void;
+  /** Ends the watch with this error once the queue is read. */
+  fail(error: ApiError): void;
+  readonly events: AsyncIterable<CacheEvent | number>;
+}
+
+export interface WatcherParts {
+  readonly options: WatchOptions;
+  /** Events that happened before the watch began. */
+  readonly backlog: readonly CacheEvent[];
+  readonly limit: number;
+  readonly overflow: () => ApiError;
+  /** Waits for a revision that the cache has not reached yet. */
+  readonly reached: () => Promise<void>;
+  readonly onEnd: () => void;
+}
+
+type Item = CacheEvent | number;
+type Result = IteratorResult<Item, undefined>;
+const finished: Result = { done: true, value: undefined };
+
+/** Whether an event concerns this watch. */
+export const concerns = (options: WatchOptions, event: CacheEvent): boolean =>
+  event.revision > options.after &&
+  (!options.namespace || options.namespace === event.current.key.namespace) &&
+  (!options.name || options.name === event.current.key.name);
+
+export function createWatcher(parts: WatcherParts): Watcher {
+  const { options, limit } = parts;
+  const queue = createDeque<CacheEvent>();
+  for (const event of parts.backlog) queue.push(event);
+  const allowed = Math.max(limit, parts.backlog.length + limit);
+  let failure: ApiError | undefined;
+  let ended = options.signal.aborted;
+  let told = options.after;
+  let waiting: { resolve: (r: Result) => void; reject: (e: ApiError) => void } | undefined;
+  let ready = false;
+
+  const end = (): void => {
+    if (!ended) parts.onEnd();
+    ended = true;
+    options.signal.removeEventListener("abort", stop);
+    queue.clear();
+    waiting?.resolve(finished);
+    waiting = undefined;
+  };
+  const stop = (): void => end();
+  if (ended) parts.onEnd();
+  else options.signal.addEventListener("abort", stop, { once: true });
+
+  const fail = (error: ApiError): void => {
+    failure ??= error;
+    parts.onEnd();
+    waiting?.reject(failure);
+    waiting = undefined;
+  };
+  const give = (item: Item): boolean => {
+    if (!waiting) return false;
+    told = typeof item === "number" ? item : item.revision;
+    waiting.resolve({ done: false, value: item });
+    waiting = undefined;
+    return true;
+  };
+  const next = async (): Promise<Result> => {
+    if (!ready) {
+      await parts.reached();
+      ready = true;
+    }
+    const event = queue.shift();
+    if (event) {
+      told = event.revision;
+      return { done: false, value: event };
+    }
+    if (failure) throw failure;
+    if (ended) return finished;
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    waiting = { resolve, reject };
+    return promise;
+  };
+
+  return {
+    options,
+    push(event) {
+      if (failure || ended || give(event)) return;
+      queue.push(event);
+      if (queue.length <= allowed) return;
+      queue.clear();
+      fail(parts.overflow());
+    },
+    bookmark(revision) {
+      if (revision > told) give(revision);
+    },
+    fail,
+    events: {
+      [Symbol.asyncIterator]: () => ({
+        next,
+        return() {
+          end();
+          return Promise.resolve(finished);
+        },
+      }),
+    },
+  };
+}
