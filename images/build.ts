@@ -146,7 +146,10 @@ async function ensure(spec: ImageSpec, session: Session): Promise<void> {
 }
 
 /** Removes what the new images replaced, unless a container still runs it. */
-async function removeReplaced(before: Map<string, PresentImage>, after: Map<string, PresentImage>): Promise<void> {
+async function removeReplaced(
+  before: Map<string, PresentImage>,
+  after: Map<string, PresentImage>,
+): Promise<void> {
   const kept = new Set([...after.values()].map((image) => image.id));
   const replaced = new Set([...before.values()].map((image) => image.id).filter((id) => !kept.has(id)));
   for (const id of replaced) await run("docker", ["rmi", id]).catch(() => undefined);

@@ -29,9 +29,8 @@ export function bundlePath(name: string): string {
 const banner = [
   'import { createRequire as __coracleRequire } from "node:module";',
   "const require = __coracleRequire(import.meta.url);",
-  'import { fileURLToPath as __coraclePath } from "node:url";',
-  "const __filename = __coraclePath(import.meta.url);",
-  'const __dirname = __coraclePath(new URL(".", import.meta.url));',
+  "const __filename = import.meta.filename;",
+  "const __dirname = import.meta.dirname;",
 ].join("\n");
 
 /** Bundles one process. Throws with esbuild's messages when it does not compile. */

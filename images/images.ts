@@ -79,7 +79,13 @@ export const TESTSERVER_IMAGE = "coracle/testserver:dev";
 export const RUNTIME_PACKAGES = ["iproute2", "nftables", "procps", "tini"] as const;
 
 /** What those name as a dependency only for the sake of installation scripts. */
-export const RUNTIME_WITHOUT = ["perl", "perl-modules-5.36", "libperl5.36", "liblocale-gettext-perl", "systemd"];
+export const RUNTIME_WITHOUT = [
+  "perl",
+  "perl-modules-5.36",
+  "libperl5.36",
+  "liblocale-gettext-perl",
+  "systemd",
+];
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
