@@ -10,6 +10,11 @@ import { renderPath } from "./render.ts";
 import type { GroupVersionKind, ServedKind } from "./served.ts";
 import { encodeSwagger } from "./swagger-protobuf.ts";
 
+/** What clients ask for the protobuf form of v2 with… */
+export const swaggerProtobufAccept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** …and the type of the answer: an `@` is not allowed in a Content-Type, and clients refuse one. */
+export const swaggerProtobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 export interface Document {
   readonly body: Buffer;
   /** Quoted, ready for the header; for v3 it is the hash of the index's link. */
@@ -31,7 +36,7 @@ export interface OpenApi {
   /** The document of a path below /openapi/v3/, such as `api/v1` or `apis/apps/v1`. */
   v3(path: string): Document | undefined;
   v2(): Document;
-  /** v2 as `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`. */
+  /** v2 for those who accept {@link swaggerProtobufAccept}; answer with {@link swaggerProtobufType}. */
   v2Protobuf(): Document;
   /** What is served has changed: a CustomResourceDefinition came or went. */
   changed(): void;
