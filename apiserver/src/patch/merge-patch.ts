@@ -1,0 +1,22 @@
+import { clone, get, isObject, put } from "./json.ts";
+import type { JsonObject } from "./json.ts";
+
+/** RFC 7386: objects merge, null removes, all else replaces. The result shares nothing with its inputs. */
+export function applyMergePatch(target: unknown, patch: unknown): unknown {
+  if (!isObject(patch)) return clone(patch);
+  const result: JsonObject = isObject(target) ? clone(target) : {};
+  mergeInto(result, patch);
+  return result;
+}
+
+function mergeInto(target: JsonObject, patch: JsonObject): void {
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete target[key];
+    else if (isObject(value)) {
+      const current = get(target, key);
+      const inner = isObject(current) ? current : {};
+      mergeInto(inner, value);
+      put(target, key, inner);
+    } else put(target, key, clone(value));
+  }
+}
