@@ -42,4 +42,9 @@ export interface RequestInfo {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** What follows the subresource in the path (`…/proxy/healthz` → `healthz`); "" otherwise. */
+  readonly subpath?: string | undefined;
 }
+
+/** The one way into the API, whatever the transport. It never rejects: failures are answers with a `Status` body. */
+export type Handle = (request: ApiRequest) => Promise<ApiResponse>;

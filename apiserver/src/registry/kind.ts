@@ -80,6 +80,8 @@ export interface Kind {
   readonly validateUpdate?: ((object: never, old: never, ctx: WriteContext) => FieldError[]) | undefined;
   /** True: the registry keeps `status` out of main writes, and everything but `status` (and some metadata) out of /status writes. */
   readonly status: boolean;
+  /** Clients may set `status` when they create (Node: the kubelet registers with it). */
+  readonly statusOnCreate?: boolean | undefined;
   readonly validateStatusUpdate?:
     | ((object: never, old: never, ctx: WriteContext) => FieldError[])
     | undefined;
@@ -108,6 +110,14 @@ export interface Kind {
         readonly fromStorage: (object: KubeObject, to: string) => KubeObject;
       }
     | undefined;
+  /** PUT and apply of a name that does not exist create it (upstream's AllowCreateOnUpdate: Lease, Endpoints, Service, RBAC, …). */
+  readonly createOnUpdate?: boolean | undefined;
+  /** False: an update must carry a resourceVersion (Lease, CSINode, PodDisruptionBudget, …). */
+  readonly unconditionalUpdate?: boolean | undefined;
+  /** DELETE answers with the deleted object instead of a Status. */
+  readonly returnDeleted?: boolean | undefined;
+  /** What a dependent does when its owner is deleted and the request names no propagationPolicy; "Background" unless given. */
+  readonly defaultPropagation?: "Orphan" | "Background" | undefined;
   /** Further subresources handled by code of their own (registry/subresources/): binding, eviction, log, exec, token, approval, … */
   readonly subresources?: readonly string[] | undefined;
 }
@@ -139,6 +149,11 @@ export interface KindDeclaration<T> {
   readonly validate?: (object: T, ctx: WriteContext) => FieldError[];
   readonly validateUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
   readonly status?: boolean;
+  readonly statusOnCreate?: boolean;
+  readonly createOnUpdate?: boolean;
+  readonly unconditionalUpdate?: boolean;
+  readonly returnDeleted?: boolean;
+  readonly defaultPropagation?: Kind["defaultPropagation"];
   readonly validateStatusUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
   readonly generation?: boolean;
   readonly scale?: {
