@@ -2,10 +2,10 @@
  * Bundles a process to one ESM file: `node images/bundle.ts apiserver` writes apiserver/dist/main.mjs.
  * Without names, every process whose sources exist is bundled.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -18,12 +18,28 @@ export const processes: Readonly<Record<string, string>> = {
   "kube-proxy": "kube-proxy/src/main.ts",
   dns: "dns/src/main.ts",
   init: "cli/src/init/main.ts",
+  snapshot: "apiserver/src/store/snapshot-main.ts",
 };
 
 /** Where the bundle of a process is written. */
 export function bundlePath(name: string): string {
-  return name === "init" ? join(root, "cli/dist/init.mjs") : join(root, name, "dist/main.mjs");
+  if (name === "init") return join(root, "cli/dist/init.mjs");
+  if (name === "snapshot") return join(root, "apiserver/dist/snapshot.mjs");
+  return join(root, name, "dist/main.mjs");
 }
+
+/** Sources that read a file beside them through `textOf("./file")` carry its text in the bundle. */
+const inlineText: Plugin = {
+  name: "inline-text",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/store\/scripts\.ts$/ }, ({ path }) => ({
+      loader: "ts",
+      contents: readFileSync(path, "utf8").replaceAll(/textOf\("(\.\/[^"]+)"\)/g, (_, file: string) =>
+        JSON.stringify(readFileSync(join(dirname(path), file), "utf8")),
+      ),
+    }));
+  },
+};
 
 // CommonJS dependencies inside an ES module still call require(), for Node's own modules.
 const banner = [
@@ -53,7 +69,7 @@ export async function bundle(name: string): Promise<string> {
     mainFields: ["module", "main"],
     conditions: ["module", "node", "import"],
     banner: { js: banner },
-    loader: { ".lua": "text" },
+    plugins: [inlineText],
     // Native speed-ups that ssh2, a dependency of dockerode, does without; we only use the local socket.
     external: ["cpu-features", "*.node", "bufferutil", "utf-8-validate", "pg-native"],
     logLevel: "warning",

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
 
-/** The writes, each one Lua script. The files lie beside this one, and beside the bundle in the image. */
+/** The writes, each one Lua script. */
 export type ScriptName = "create" | "update" | "delete" | "compact";
 
 interface Script {
@@ -10,16 +10,16 @@ interface Script {
   readonly sha: string;
 }
 
-function load(name: ScriptName): Script {
-  const text = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
-  return { text, sha: createHash("sha1").update(text).digest("hex") };
-}
+/** A file beside this one. In a bundle it is part of the code (images/bundle.ts). */
+const textOf = (path: string): string => readFileSync(new URL(path, import.meta.url), "utf8");
+
+const script = (text: string): Script => ({ text, sha: createHash("sha1").update(text).digest("hex") });
 
 const scripts: Readonly<Record<ScriptName, Script>> = {
-  create: load("create"),
-  update: load("update"),
-  delete: load("delete"),
-  compact: load("compact"),
+  create: script(textOf("./lua/create.lua")),
+  update: script(textOf("./lua/update.lua")),
+  delete: script(textOf("./lua/delete.lua")),
+  compact: script(textOf("./lua/compact.lua")),
 };
 
 /** Runs a script by its hash; a Redis that has been restarted is given the text once more. */
