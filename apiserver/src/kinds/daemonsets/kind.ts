@@ -1,0 +1,130 @@
+import type { DaemonSet, DaemonSetUpdateStrategy } from "@coracle/shared/api/generated/apps-v1.ts";
+import {
+  invalidValue,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+  type Path,
+} from "../../registry/field.ts";
+import { defineKind } from "../../registry/kind.ts";
+import {
+  ageColumn,
+  column,
+  containerColumns,
+  integerColumn,
+  labelsCell,
+  nameColumn,
+  selectorCell,
+  wide,
+} from "../shared/columns.ts";
+import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import {
+  amountOf,
+  notMoreThanAll,
+  validateCounters,
+  validateImmutable,
+  validateIntOrPercent,
+  validateNonNegative,
+  validateSelectorAndTemplate,
+} from "../shared/workload.ts";
+
+const root = path("spec");
+
+export const daemonSets = defineKind<DaemonSet>({
+  group: "apps",
+  kind: "DaemonSet",
+  shortNames: ["ds"],
+  categories: ["all"],
+  namespaced: true,
+  status: true,
+  generation: true,
+  setDefaults,
+  prepareForCreate: (ds) => {
+    ds.status = {
+      currentNumberScheduled: 0,
+      numberMisscheduled: 0,
+      desiredNumberScheduled: 0,
+      numberReady: 0,
+    };
+  },
+  validate,
+  validateUpdate: (ds, old) => [
+    ...validate(ds),
+    ...validateImmutable(ds.spec?.selector, old.spec?.selector, root.child("selector")),
+  ],
+  validateStatusUpdate: (ds) =>
+    validateCounters(
+      ds.status,
+      [
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
+      ],
+      path("status"),
+    ),
+  columns: [
+    nameColumn,
+    integerColumn("Desired", (ds) => ds.status?.desiredNumberScheduled ?? 0),
+    integerColumn("Current", (ds) => ds.status?.currentNumberScheduled ?? 0),
+    integerColumn("Ready", (ds) => ds.status?.numberReady ?? 0),
+    integerColumn("Up-to-date", (ds) => ds.status?.updatedNumberScheduled ?? 0),
+    integerColumn("Available", (ds) => ds.status?.numberAvailable ?? 0),
+    column("Node Selector", (ds) => labelsCell(ds.spec?.template?.spec?.nodeSelector)),
+    ageColumn,
+    ...containerColumns<DaemonSet>((ds) => ds.spec?.template?.spec?.containers),
+    wide(column("Selector", (ds) => selectorCell(ds.spec?.selector))),
+  ],
+});
+
+function setDefaults({ spec }: DaemonSet): void {
+  if (!spec) return;
+  const strategy = (spec.updateStrategy ??= {});
+  strategy.type ||= "RollingUpdate";
+  if (strategy.type === "RollingUpdate") {
+    const rolling = (strategy.rollingUpdate ??= {});
+    rolling.maxUnavailable ??= 1;
+    rolling.maxSurge ??= 0;
+  }
+  spec.revisionHistoryLimit ??= 10;
+  setPodTemplateDefaults(spec.template);
+}
+
+function validate({ spec }: DaemonSet): FieldError[] {
+  return [
+    ...validateSelectorAndTemplate(spec ?? {}, root, "daemonset"),
+    ...validateNonNegative(spec?.minReadySeconds, root.child("minReadySeconds")),
+    ...validateStrategy(spec?.updateStrategy ?? {}, root.child("updateStrategy")),
+    ...validateNonNegative(spec?.revisionHistoryLimit, root.child("revisionHistoryLimit")),
+  ];
+}
+
+function validateStrategy(strategy: DaemonSetUpdateStrategy, at: Path): FieldError[] {
+  if (strategy.type === "OnDelete") return [];
+  if (strategy.type !== "RollingUpdate")
+    return [notSupported(at.child("type"), strategy.type ?? "", ["RollingUpdate", "OnDelete"])];
+  const where = at.child("rollingUpdate");
+  if (!strategy.rollingUpdate) return [required(where)];
+  const { maxSurge, maxUnavailable } = strategy.rollingUpdate;
+  const errors = [
+    ...validateIntOrPercent(maxUnavailable, where.child("maxUnavailable")),
+    ...validateIntOrPercent(maxSurge, where.child("maxSurge")),
+  ];
+  if (amountOf(maxUnavailable) > 0 && amountOf(maxSurge) > 0)
+    errors.push(
+      invalidValue(where.child("maxSurge"), maxSurge ?? 0, "may not be set when maxUnavailable is non-zero"),
+    );
+  else if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0)
+    errors.push(required(where.child("maxUnavailable"), "cannot be 0 when maxSurge is 0"));
+  return [
+    ...errors,
+    ...notMoreThanAll(maxUnavailable, where.child("maxUnavailable")),
+    ...notMoreThanAll(maxSurge, where.child("maxSurge")),
+  ];
+}

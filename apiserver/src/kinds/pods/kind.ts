@@ -1,0 +1,53 @@
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { defineKind } from "../../registry/kind.ts";
+import { setPodDefaults } from "../shared/pod/defaults.ts";
+import { podColumns } from "./columns.ts";
+import { preparePodForCreate, preparePodForUpdate } from "./prepare.ts";
+import { validatePod, validatePodStatusUpdate, validatePodUpdate } from "./validate.ts";
+
+export const pods = defineKind<Pod>({
+  kind: "Pod",
+  shortNames: ["po"],
+  categories: ["all"],
+  namespaced: true,
+  status: true,
+  generation: true,
+  setDefaults: setPodDefaults,
+  prepareForCreate: preparePodForCreate,
+  prepareForUpdate: preparePodForUpdate,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
+  gracefulDelete: { gracePeriodSeconds },
+  selectableFields: {
+    "spec.nodeName": (pod) => pod.spec?.nodeName ?? "",
+    "spec.restartPolicy": (pod) => pod.spec?.restartPolicy ?? "",
+    "spec.schedulerName": (pod) => pod.spec?.schedulerName ?? "",
+    "spec.serviceAccountName": (pod) => pod.spec?.serviceAccountName ?? "",
+    "spec.hostNetwork": (pod) => String(pod.spec?.hostNetwork ?? false),
+    "status.phase": (pod) => pod.status?.phase ?? "",
+    "status.podIP": (pod) => pod.status?.podIP ?? "",
+    "status.podIPs": (pod) => pod.status?.podIP ?? "",
+    "status.nominatedNodeName": (pod) => pod.status?.nominatedNodeName ?? "",
+  },
+  columns: podColumns,
+  subresources: [
+    "attach",
+    "binding",
+    "ephemeralcontainers",
+    "eviction",
+    "exec",
+    "log",
+    "portforward",
+    "proxy",
+    "resize",
+  ],
+});
+
+/** A pod that no node runs, or that has ended, needs no grace. */
+function gracePeriodSeconds(pod: Pod, requested: number | undefined): number {
+  const finished = pod.status?.phase === "Failed" || pod.status?.phase === "Succeeded";
+  if (!pod.spec?.nodeName || finished) return 0;
+  const seconds = requested ?? pod.spec.terminationGracePeriodSeconds ?? 0;
+  return seconds < 0 ? 1 : seconds;
+}

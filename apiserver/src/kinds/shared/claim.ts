@@ -1,0 +1,75 @@
+import type { PersistentVolumeClaimSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import {
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  type FieldError,
+  type Path,
+} from "../../registry/field.ts";
+import { check, dnsSubdomain } from "./names.ts";
+import { canonical, nano } from "./quantity.ts";
+import { validateLabelSelector } from "./selector.ts";
+
+export const accessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+export const volumeModes = ["Block", "Filesystem"];
+
+/** A claim for storage: of a PersistentVolumeClaim, a StatefulSet's template or a pod's ephemeral volume. */
+export function validateClaimSpec(spec: PersistentVolumeClaimSpec | undefined, path: Path): FieldError[] {
+  if (!spec) return [required(path)];
+  return [
+    ...validateAccessModes(spec.accessModes, path.child("accessModes")),
+    ...validateLabelSelector(spec.selector, path.child("selector")),
+    ...validateStorage(spec, path.child("resources")),
+    ...(spec.storageClassName
+      ? check(dnsSubdomain, spec.storageClassName, path.child("storageClassName"))
+      : []),
+    ...validateVolumeMode(spec.volumeMode, path.child("volumeMode")),
+    ...validateDataSource(spec, path),
+    ...(spec.volumeAttributesClassName
+      ? check(dnsSubdomain, spec.volumeAttributesClassName, path.child("volumeAttributesClassName"))
+      : []),
+  ];
+}
+
+export function validateAccessModes(modes: readonly string[] | undefined, path: Path): FieldError[] {
+  if (!modes?.length) return [required(path, "at least 1 access mode is required")];
+  const errors = modes.flatMap((mode) =>
+    accessModes.includes(mode) ? [] : [notSupported(path, mode, accessModes)],
+  );
+  if (modes.includes("ReadWriteOncePod") && modes.length > 1)
+    errors.push(forbiddenField(path, "may not use ReadWriteOncePod with other access modes"));
+  return errors;
+}
+
+export const validateVolumeMode = (mode: string | undefined, path: Path): FieldError[] =>
+  mode === undefined || volumeModes.includes(mode) ? [] : [notSupported(path, mode, volumeModes)];
+
+function validateStorage(spec: PersistentVolumeClaimSpec, path: Path): FieldError[] {
+  const storage = spec.resources?.requests?.["storage"];
+  if (storage === undefined) return [required(path.key("storage"))];
+  return nano(storage) > 0n
+    ? []
+    : [invalidValue(path.key("storage"), canonical(storage), "must be greater than zero")];
+}
+
+function validateDataSource(spec: PersistentVolumeClaimSpec, path: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const field of ["dataSource", "dataSourceRef"] as const) {
+    const source = spec[field];
+    if (!source) continue;
+    const at = path.child(field);
+    if (!source.name) errors.push(required(at.child("name")));
+    if (!source.kind) errors.push(required(at.child("kind")));
+    if (!source.apiGroup && source.kind && source.kind !== "PersistentVolumeClaim")
+      errors.push(
+        invalidValue(
+          at,
+          source.kind,
+          "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        ),
+      );
+    if (source.apiGroup) errors.push(...check(dnsSubdomain, source.apiGroup, at.child("apiGroup")));
+  }
+  return errors;
+}
