@@ -75,8 +75,8 @@ export const RUNTIME_IMAGE = "coracle/runtime:dev";
 export const CORACLE_IMAGE = "coracle/coracle:dev";
 export const TESTSERVER_IMAGE = "coracle/testserver:dev";
 
-/** Debian packages the processes need beside Node: ip, nft, nsenter (in the base), ps, and a pid 1 that reaps. */
-export const RUNTIME_PACKAGES = ["iproute2", "nftables", "procps", "tini"] as const;
+/** Debian packages the processes need beside Node: ip, nft, ps; nsenter is in the base. */
+export const RUNTIME_PACKAGES = ["iproute2", "nftables", "procps"] as const;
 
 /** What those name as a dependency only for the sake of installation scripts. */
 export const RUNTIME_WITHOUT = [

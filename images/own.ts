@@ -1,12 +1,13 @@
 /** Our own images: the pod sandbox, the runtime base, the processes, the test server. */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import { bundle, bundlePath, present, root } from "./bundle.ts";
 import { buildImage, importTree } from "./engine.ts";
 import { type ImageSpec, type OwnRecipe, RUNTIME_PACKAGES, RUNTIME_WITHOUT } from "./images.ts";
+import { layOut } from "./layout.ts";
 import { run, works } from "./run.ts";
 import { MERGED_DIRECTORIES, type TreeContext, unpack } from "./trees.ts";
 
@@ -77,8 +78,13 @@ async function buildPause(spec: ImageSpec, { workdir, recipe }: OwnContext): Pro
 /** The packages of a closure that an image does not have yet. */
 async function lacking(image: string, archives: readonly string[]): Promise<string[]> {
   const listed = await run("docker", [
-    ...["run", "--rm", "--network=none", "--entrypoint=dpkg-query", image],
-    ...["--show", "--showformat=${Package}\\n"],
+    "run",
+    "--rm",
+    "--network=none",
+    "--entrypoint=dpkg-query",
+    image,
+    "--show",
+    "--showformat=${Package}\\n",
   ]);
   const installed = new Set(listed.split("\n"));
   return archives.filter((path) => !installed.has(path.split("/").at(-1)?.split("_")[0] ?? ""));
@@ -113,16 +119,10 @@ async function buildCoracle(spec: ImageSpec, base: string, context: OwnContext):
   const app = join(workdir, "app");
   await mkdir(join(app, "bin"), { recursive: true });
   await compile("images/probe/probe.c", join(app, "bin/probe"));
-  for (const name of present()) {
-    await mkdir(join(app, name), { recursive: true });
-    await cp(bundlePath(name), join(app, name, "main.mjs"));
-    await cp(`${bundlePath(name)}.map`, join(app, name, "main.mjs.map"));
-  }
-  if (existsSync(join(root, "addons")))
-    await cp(join(root, "addons"), join(app, "addons"), { recursive: true });
+  await layOut(app);
   await writeFile(
     join(workdir, "Dockerfile"),
-    `FROM ${base}\nWORKDIR /app\nENTRYPOINT ["/usr/bin/tini", "--", "node", "--enable-source-maps"]\nCOPY app/ /app/\n`,
+    `FROM ${base}\nWORKDIR /app\nENTRYPOINT ["node", "--enable-source-maps"]\nCOPY app/ /app/\n`,
   );
   await buildImage({ name: spec.name, context: workdir, recipe, signal, onLine });
 }

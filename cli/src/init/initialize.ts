@@ -1,4 +1,4 @@
-import { copyFile, chmod, chown, mkdir, stat } from "node:fs/promises";
+import { copyFile, chmod, chown, mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Logger } from "@coracle/shared/log.ts";
 import { stringify } from "yaml";
@@ -184,8 +184,10 @@ class Initializer {
     if (probe !== undefined) {
       const target = join(volumes, "bin/probe");
       await mkdir(dirname(target), { recursive: true });
-      await copyFile(probe, target);
-      await chmod(target, 0o555);
+      // A running health check keeps the old file busy; the new one takes its name.
+      await copyFile(probe, `${target}.new`);
+      await chmod(`${target}.new`, 0o555);
+      await rename(`${target}.new`, target);
     }
     if (setOwners !== false) {
       const data = join(volumes, "redis-data");
