@@ -225,6 +225,7 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
       const backlog = eventsAfter(cache, watchOptions.after).filter((e) => concerns(watchOptions, e));
       return register(cache, watchOptions, backlog);
     },
+    changesSince: (resource, after) => eventsAfter(resourceOf(resource), after),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

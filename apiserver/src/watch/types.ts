@@ -66,6 +66,8 @@ export interface WatchCache {
    * yielded as a number when nothing has happened for a while and the revision has risen.
    */
   watch(resource: string, options: WatchOptions): AsyncIterable<CacheEvent | number>;
+  /** What happened to a resource after a revision, in order, up to now. Throws Expired when that is forgotten. */
+  changesSince(resource: string, after: number): readonly CacheEvent[];
   /** Called synchronously, in order, for every change applied, of every resource. Returns the unsubscribe function. */
   onChange(listener: (event: CacheEvent) => void): () => void;
   /**

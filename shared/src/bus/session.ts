@@ -44,6 +44,8 @@ export interface Session extends DuplexChannels {
   accept(): void;
   readonly accepted: Promise<void>;
   fail(error: Error): void;
+  /** Ends at once, without waiting for what still has to be sent; the peer is told. */
+  breakOff(error: ApiError): void;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -70,7 +72,12 @@ export function createSession(options: SessionOptions): Session {
   accepted.promise.catch(() => undefined);
 
   const emit = (type: FrameType, channel: number, payload: Uint8Array): void => {
-    if (!closed) options.publish(encodeFrame(type, channel, sent++, payload));
+    if (closed) return;
+    try {
+      options.publish(encodeFrame(type, channel, sent++, payload));
+    } catch (error) {
+      fail(serviceUnavailable(`cannot send: ${(error as Error).message}`));
+    }
   };
   const close = (): void => {
     if (closed) return;
@@ -105,12 +112,12 @@ export function createSession(options: SessionOptions): Session {
   const sendNow = async (channel: number, bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length || at === 0; at += FRAME_BYTES) {
       const part = bytes.subarray(at, at + FRAME_BYTES);
-      while (credit < frameCost(part.length) && !closed) {
+      while (credit < frameCost(part.length) && !closed && !peerEnded) {
         await new Promise<void>((resolve) => {
           wakeSender = resolve;
         });
       }
-      if (closed) throw failure ?? serviceUnavailable("the stream has ended");
+      if (closed || peerEnded) throw failure ?? serviceUnavailable("the stream has ended");
       credit -= frameCost(part.length);
       emit(FrameType.data, channel, part);
       if (bytes.length === 0) return;
@@ -131,6 +138,7 @@ export function createSession(options: SessionOptions): Session {
     ended.resolve(parseStatus(payload));
     accepted.resolve();
     wake?.();
+    wakeSender?.();
     if (localFinished) close();
     else if (options.abortOnPeerEnd && !localEnded) {
       abort.abort(serviceUnavailable("the other end ended the stream"));
@@ -148,6 +156,10 @@ export function createSession(options: SessionOptions): Session {
     aborted: abort.signal,
     ended: ended.promise,
     accepted: accepted.promise,
+    breakOff(error) {
+      emit(FrameType.end, 0, Buffer.from(JSON.stringify(error.status)));
+      fail(error);
+    },
     accept: () => emit(FrameType.accept, 0, EMPTY),
     fail,
     send: (channel, bytes) =>
@@ -182,7 +194,9 @@ export function createSession(options: SessionOptions): Session {
       if (closed || !frame) return;
       heard = performance.now();
       if (frame.sequence !== expected >>> 0) {
-        fail(serviceUnavailable("a part of the stream was lost"));
+        const lost = serviceUnavailable("a part of the stream was lost");
+        emit(FrameType.end, 0, Buffer.from(JSON.stringify(lost.status)));
+        fail(lost);
         return;
       }
       expected += 1;

@@ -24,10 +24,7 @@ export async function openStream(
   const id = nuid.next();
   const node = nodeTokenOf(subject);
   const up = sessionUpSubject(node, id);
-  const onAbort = (): void => {
-    session.end(serviceUnavailable("the request was aborted").status);
-    session.fail(serviceUnavailable("the request was aborted"));
-  };
+  const onAbort = (): void => session.breakOff(serviceUnavailable("the request was aborted"));
   const session: Session = createSession({
     publish: (frame) => nc.publish(up, frame),
     abortOnPeerEnd: false,
@@ -50,7 +47,7 @@ export async function openStream(
   headers.set("session", id);
   nc.publish(subject, JSON.stringify(open), { reply: down, headers });
   const timer = setTimeout(
-    () => session.fail(serviceUnavailable(`node ${node} did not answer in time`)),
+    () => session.breakOff(serviceUnavailable(`node ${node} did not answer in time`)),
     ACCEPT_MS,
   );
   try {
