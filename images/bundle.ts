@@ -18,12 +18,13 @@ export const processes: Readonly<Record<string, string>> = {
   "kube-proxy": "kube-proxy/src/main.ts",
   dns: "dns/src/main.ts",
   init: "cli/src/init/main.ts",
+  sweep: "cli/src/sweep/main.ts",
   snapshot: "apiserver/src/store/snapshot-main.ts",
 };
 
 /** Where the bundle of a process is written. */
 export function bundlePath(name: string): string {
-  if (name === "init") return join(root, "cli/dist/init.mjs");
+  if (processes[name]?.startsWith("cli/") === true) return join(root, "cli/dist", `${name}.mjs`);
   if (name === "snapshot") return join(root, "apiserver/dist/snapshot.mjs");
   return join(root, name, "dist/main.mjs");
 }
@@ -31,8 +32,8 @@ export function bundlePath(name: string): string {
 /** Sources that read a file beside them through `textOf("./file")` carry its text in the bundle. */
 const inlineText: Plugin = {
   name: "inline-text",
-  setup({ onLoad }) {
-    onLoad({ filter: /\/store\/scripts\.ts$/ }, ({ path }) => ({
+  setup(build) {
+    build.onLoad({ filter: /\/store\/scripts\.ts$/ }, ({ path }) => ({
       loader: "ts",
       contents: readFileSync(path, "utf8").replaceAll(/textOf\("(\.\/[^"]+)"\)/g, (_, file: string) =>
         JSON.stringify(readFileSync(join(dirname(path), file), "utf8")),
