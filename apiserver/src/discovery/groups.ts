@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import type { Kind } from "../registry/kind.ts";
+import { allVerbs } from "../registry/handler.ts";
+import { subresourceOf, type Subresource } from "../registry/subresources/index.ts";
+
+/** An API group and the kinds in it. */
+export interface ServedGroup {
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly string[];
+  readonly kinds: readonly Kind[];
+}
+
+/** Upstream's order of the groups that clients look through for a short or ambiguous name. */
+const order = [
+  "",
+  "apiregistration.k8s.io",
+  "apps",
+  "events.k8s.io",
+  "authentication.k8s.io",
+  "authorization.k8s.io",
+  "autoscaling",
+  "batch",
+  "certificates.k8s.io",
+  "networking.k8s.io",
+  "policy",
+  "rbac.authorization.k8s.io",
+  "storage.k8s.io",
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "scheduling.k8s.io",
+  "coordination.k8s.io",
+  "node.k8s.io",
+  "discovery.k8s.io",
+  "flowcontrol.apiserver.k8s.io",
+];
+const rank = (group: string): number => {
+  const at = order.indexOf(group);
+  return at < 0 ? order.length : at;
+};
+
+/** Groups of the kinds, in the order of discovery. */
+export function groupsOf(kinds: readonly Kind[]): ServedGroup[] {
+  return [...Map.groupBy(kinds, (kind) => kind.group)]
+    .map(([name, members]) => ({
+      name,
+      versions: [...new Set(members.flatMap((kind) => kind.versions))].toSorted(newestFirst),
+      kinds: members,
+    }))
+    .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+}
+
+/** GA before beta before alpha, then by number: `v2`, `v1`, `v1beta1`. */
+export function newestFirst(a: string, b: string): number {
+  const [x, y] = [versionRank(a), versionRank(b)];
+  for (let i = 0; i < x.length; i++) {
+    const difference = (y[i] ?? 0) - (x[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a < b ? -1 : 1;
+}
+
+function versionRank(version: string): number[] {
+  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+  if (!match) return [-1, 0, 0];
+  const stage = match[2] === "alpha" ? 0 : match[2] === "beta" ? 1 : 2;
+  return [stage, Number(match[1]), Number(match[3] ?? 0)];
+}
+
+export interface ServedSubresource {
+  readonly name: string;
+  readonly verbs: readonly string[];
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+}
+
+/** A kind's subresources in one version, as discovery shows them. */
+export function subresourcesOf(kind: Kind, version: string): ServedSubresource[] {
+  const names = [
+    ...(kind.status ? ["status"] : []),
+    ...(kind.scale ? ["scale"] : []),
+    ...(kind.subresources ?? []),
+  ];
+  const parent = { group: kind.group, version, kind: kind.kind };
+  return [...new Set(names)].toSorted().flatMap((name) => {
+    const subresource: Subresource | undefined = subresourceOf(kind, name);
+    return subresource
+      ? [{ name, verbs: Object.keys(subresource.verbs).toSorted(), kind: subresource.kind ?? parent }]
+      : [];
+  });
+}
+
+export const verbsOf = (kind: Kind): readonly string[] => (kind.verbs ?? allVerbs).toSorted();
+
+const storageHash = (kind: Kind): string => {
+  const stored = `${kind.group}/${kind.storageVersion}/${kind.kind}`;
+  return createHash("sha256").update(stored).digest().subarray(0, 8).toString("base64");
+};
+
+/** `/apis/<group>/<version>`: the resources of one version. */
+export function resourceList(group: ServedGroup, version: string): object {
+  const resources = group.kinds
+    .filter((kind) => kind.versions.includes(version))
+    .toSorted((a, b) => (a.plural < b.plural ? -1 : 1))
+    .flatMap((kind) => [
+      apiResource(kind),
+      ...subresourcesOf(kind, version).map((s) => apiSubresource(kind, version, s)),
+    ]);
+  return {
+    kind: "APIResourceList",
+    apiVersion: "v1",
+    groupVersion: group.name ? `${group.name}/${version}` : version,
+    resources,
+  };
+}
+
+const apiResource = (kind: Kind): object => ({
+  name: kind.plural,
+  singularName: kind.singular,
+  namespaced: kind.namespaced,
+  kind: kind.kind,
+  verbs: verbsOf(kind),
+  ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+  ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+  ...(verbsOf(kind).includes("list") ? { storageVersionHash: storageHash(kind) } : {}),
+});
+
+function apiSubresource(kind: Kind, version: string, subresource: ServedSubresource): object {
+  const { group, version: itsVersion, kind: itsKind } = subresource.kind;
+  const other = group !== kind.group || itsVersion !== version;
+  return {
+    name: `${kind.plural}/${subresource.name}`,
+    singularName: "",
+    namespaced: kind.namespaced,
+    ...(other ? { group, version: itsVersion } : {}),
+    kind: itsKind,
+    verbs: subresource.verbs,
+  };
+}

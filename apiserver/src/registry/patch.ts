@@ -1,0 +1,117 @@
+import { ApiError, badRequest, invalid, unsupportedMediaType } from "@coracle/shared/errors.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { applyJsonPatch } from "../patch/json-patch.ts";
+import { clone, isObject } from "../patch/json.ts";
+import { applyMergePatch } from "../patch/merge-patch.ts";
+import { applyStrategicMergePatch } from "../patch/strategic.ts";
+import type { ApiResponse } from "../request.ts";
+import type { CachedObject } from "../watch/cache.ts";
+import { invalidValue, path } from "./field.ts";
+import { writeOptions, type WriteOptions } from "./options.ts";
+import { decodeBody, fromStorage, toStorage } from "./read-body.ts";
+import type { Call, Registry } from "./registry.ts";
+import { respondObject } from "./respond.ts";
+import { updateObject } from "./update-object.ts";
+
+export const patchTypes = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+} as const;
+export type PatchType = keyof typeof patchTypes;
+
+/** Applies a patch to an object in its served version; the result is new. */
+type Apply = (target: KubeObject) => unknown;
+
+/** PATCH of an object or of one of its subresources. */
+export async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
+  const { request, served, info, user, warn } = call;
+  const type = patchTypeOf(request.headers["content-type"]);
+  const options = writeOptions(request, "PatchOptions");
+  if (options.force) throw forceForbidden();
+  const apply = patcher(call, type);
+  const { item } = await updateObject(registry, {
+    served,
+    namespace: served.kind.namespaced ? info.namespace : "",
+    name: info.name,
+    subresource: info.subresource,
+    user,
+    warn,
+    dryRun: options.dryRun,
+    fieldManager: options.fieldManager,
+    retry: true,
+    change: (current) => patched(registry, call, { type, apply, options, current }),
+  });
+  return respondObject(request, served, item);
+}
+
+const forceForbidden = (): ApiError =>
+  invalid("meta.k8s.io", "PatchOptions", "", [
+    {
+      reason: "FieldValueForbidden",
+      field: "force",
+      message: "Forbidden: may not be specified for non-apply patch",
+    },
+  ]);
+
+/** @throws ApiError 415 */
+export function patchTypeOf(contentType: string | undefined): PatchType {
+  const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  for (const [name, media] of Object.entries(patchTypes)) if (media === type) return name as PatchType;
+  throw unsupportedMediaType(Object.values(patchTypes));
+}
+
+function patcher({ request, served }: Call, type: PatchType): Apply {
+  const body = parsePatch(request.body);
+  switch (type) {
+    case "json":
+      return (target) => applyJsonPatch(target, body);
+    case "merge":
+      return (target) => applyMergePatch(target, body);
+    case "strategic": {
+      if (!isObject(body))
+        throw badRequest(
+          "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+        );
+      return (target) => applyStrategicMergePatch(served.node, target, body);
+    }
+    case "apply":
+      throw unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.strategic]);
+  }
+}
+
+function parsePatch(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}
+
+interface Patching {
+  readonly type: PatchType;
+  readonly apply: Apply;
+  readonly options: WriteOptions;
+  readonly current: CachedObject;
+}
+
+function patched(
+  registry: Registry,
+  { served, warn }: Call,
+  { type, apply, options, current }: Patching,
+): KubeObject {
+  // JSON patches must not write into the shared object; the others copy by themselves.
+  const target = fromStorage(served, current.object);
+  const value = apply(type === "json" ? clone(target) : target);
+  const parsed = { value, duplicates: [] };
+  try {
+    const reader = { resources: registry.resources, warn };
+    return toStorage(served, decodeBody(parsed, served, options.fieldValidation, reader));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 400 || type === "strategic") throw error;
+    const why = error.message.replace(/^.* cannot be handled as an? \w+: /, "");
+    throw invalid("", "", "", [invalidValue(path("patch"), JSON.stringify(value), why)]);
+  }
+}

@@ -1,0 +1,86 @@
+import type { GroupResource } from "@coracle/shared/errors.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
+import type { ObjectKey, Store } from "../store/store.ts";
+import type { CachedObject, WatchCache } from "../watch/cache.ts";
+import type { Kind, WriteContext } from "./kind.ts";
+import type { ResourceTable, ServedResource } from "./resources.ts";
+
+/** What an admission plugin is shown; see admission/plugin.ts. */
+export interface AdmissionRequest {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+  readonly kind: Kind;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  object?: KubeObject;
+  readonly oldObject?: KubeObject;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly options?: object;
+  readonly warn: (message: string) => void;
+}
+export type Admit = (phase: "mutate" | "validate", request: AdmissionRequest) => Promise<void> | void;
+
+export interface Decision {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+export type Authorize = (user: UserInfo, info: RequestInfo) => Decision;
+
+/** Everything a verb needs besides the request. */
+export interface Registry {
+  readonly store: Store;
+  readonly cache: WatchCache;
+  readonly resources: ResourceTable;
+  readonly admit: Admit;
+  readonly authorize: Authorize;
+  readonly now: () => Date;
+  /** Ends watches when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** One resource request on its way through a verb. */
+export interface Call {
+  readonly request: ApiRequest;
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  readonly served: ServedResource;
+  readonly warn: (message: string) => void;
+  /** The path itself names an object (not only a field selector). */
+  readonly pathHasName: boolean;
+}
+
+export const groupResource = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
+
+export const keyFor = (kind: Kind, namespace: string, name: string): ObjectKey => ({
+  resource: kind.storage,
+  namespace: kind.namespaced ? namespace : "",
+  name,
+});
+
+export interface WriteScope {
+  readonly user: UserInfo;
+  readonly namespace: string;
+  readonly dryRun: boolean;
+  readonly subresource: string;
+  readonly warn: (message: string) => void;
+}
+
+/** The context that a kind's strategy sees. */
+export const writeContext = (registry: Registry, scope: WriteScope): WriteContext => ({
+  ...scope,
+  now: registry.now,
+  lookup: (resource, namespace, name) => registry.cache.get({ resource, namespace, name }),
+  all: (resource) => registry.cache.all(resource),
+  store: registry.store,
+});
+
+/**
+ * The newest state of one object: the cache's, after it has caught up with the store (a consistent read).
+ */
+export async function readConsistent(registry: Registry, key: ObjectKey): Promise<CachedObject | undefined> {
+  await registry.cache.waitFor(await registry.store.revision());
+  return registry.cache.get(key);
+}
