@@ -23,6 +23,7 @@ export const endpoints = defineKind<Endpoints>({
   plural: "endpoints",
   shortNames: ["ep"],
   namespaced: true,
+  createOnUpdate: true,
   setDefaults: (object) => {
     for (const subset of object.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= "TCP";
   },

@@ -10,6 +10,7 @@ const common: Omit<KindDeclaration<Event>, "group"> = {
   kind: "Event",
   shortNames: ["ev"],
   namespaced: true,
+  createOnUpdate: true,
   storage: "events",
   validate: validateEvent,
   validateUpdate: validateEventUpdate,

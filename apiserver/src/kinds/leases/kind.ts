@@ -8,6 +8,8 @@ export const leases = defineKind<Lease>({
   group: "coordination.k8s.io",
   kind: "Lease",
   namespaced: true,
+  createOnUpdate: true,
+  unconditionalUpdate: false,
   validate,
   validateUpdate: validate,
   columns: [nameColumn, column("Holder", (lease) => lease.spec?.holderIdentity ?? ""), ageColumn],

@@ -9,6 +9,7 @@ export const nodes = defineKind<Node>({
   shortNames: ["no"],
   namespaced: false,
   status: true,
+  statusOnCreate: true,
   setDefaults: (node) => {
     const status = node.status;
     if (!status) return;

@@ -11,6 +11,7 @@ export const pods = defineKind<Pod>({
   categories: ["all"],
   namespaced: true,
   status: true,
+  returnDeleted: true,
   generation: true,
   setDefaults: setPodDefaults,
   prepareForCreate: preparePodForCreate,

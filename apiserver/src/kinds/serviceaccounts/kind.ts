@@ -6,6 +6,7 @@ export const serviceAccounts = defineKind<ServiceAccount>({
   kind: "ServiceAccount",
   shortNames: ["sa"],
   namespaced: true,
+  returnDeleted: true,
   columns: [nameColumn, integerColumn("Secrets", (account) => account.secrets?.length ?? 0), ageColumn],
   subresources: ["token"],
 });

@@ -219,14 +219,14 @@ export function validateTopologySpread(
   });
 }
 
-function validateConstraint(constraint: TopologySpreadConstraint, path: Path): FieldError[] {
+function validateConstraint(constraint: Partial<TopologySpreadConstraint>, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const { maxSkew = 0, minDomains, topologyKey, whenUnsatisfiable } = constraint;
   if (maxSkew <= 0) errors.push(invalidValue(path.child("maxSkew"), maxSkew, "must be greater than zero"));
   if (!topologyKey) errors.push(required(path.child("topologyKey"), "can not be empty"));
   else errors.push(...check(qualifiedName, topologyKey, path.child("topologyKey")));
   const actions = ["DoNotSchedule", "ScheduleAnyway"];
-  if (!actions.includes(whenUnsatisfiable))
+  if (!actions.includes(whenUnsatisfiable ?? ""))
     errors.push(notSupported(path.child("whenUnsatisfiable"), whenUnsatisfiable ?? "", actions));
   if (minDomains !== undefined && minDomains <= 0)
     errors.push(invalidValue(path.child("minDomains"), minDomains, "must be greater than zero"));

@@ -1,0 +1,98 @@
+import type { ServiceSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import {
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  path,
+  required,
+  type FieldError,
+} from "../../registry/field.ts";
+import { check } from "../shared/names.ts";
+import { familyOf, ipAddress } from "../shared/net.ts";
+import { isHeadless, needsClusterIP } from "./defaults.ts";
+
+const root = path("spec");
+const list = root.child("clusterIPs");
+const families = ["IPv4", "IPv6"];
+const policies = ["PreferDualStack", "RequireDualStack", "SingleStack"];
+
+/** `clusterIP`, `clusterIPs`, `ipFamilies` and `ipFamilyPolicy` must agree. */
+export function validateClusterIPs(spec: ServiceSpec): FieldError[] {
+  if (spec.type === "ExternalName") return [];
+  const ips = spec.clusterIPs ?? [];
+  const errors = validateFamilies(spec);
+  if (spec.clusterIP && ips.length === 0)
+    errors.push(required(list, "must be set when `clusterIP` is specified"));
+  if (!spec.clusterIP && ips.length > 0)
+    errors.push(invalidValue(list, ips, "must be empty when `clusterIP` is not specified"));
+  if (spec.clusterIP && ips.length > 0 && spec.clusterIP !== ips[0])
+    errors.push(invalidValue(list, ips, "first value must match `clusterIP`"));
+  if (ips.length > 2) errors.push(invalidValue(list, ips, "may only hold up to 2 values"));
+  if (ips.includes("None")) {
+    if (ips.length > 1) errors.push(invalidValue(list, ips, "'None' must be the first and only value"));
+    return errors;
+  }
+  ips.forEach((ip, i) => {
+    errors.push(...check(ipAddress, ip, list.index(i)));
+    const family = spec.ipFamilies?.[i];
+    if (family && familyOf(ip) && family !== familyOf(ip))
+      errors.push(
+        invalidValue(list.index(i), ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``),
+      );
+  });
+  return errors;
+}
+
+function validateFamilies(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const at = root.child("ipFamilies");
+  const given = spec.ipFamilies ?? [];
+  const policy = spec.ipFamilyPolicy;
+  const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0;
+  if (policy !== undefined && !policies.includes(policy))
+    errors.push(notSupported(root.child("ipFamilyPolicy"), policy, policies));
+  if (given.length > 2) errors.push(invalidValue(at, given, "may only hold up to 2 values"));
+  given.forEach((family, i) => {
+    if (!families.includes(family)) errors.push(notSupported(at.index(i), family, families));
+    else if (given.indexOf(family) !== i)
+      errors.push({
+        reason: "FieldValueDuplicate",
+        field: at.index(i).text,
+        message: `Duplicate value: "${family}"`,
+      });
+    else if (family === "IPv6" && !anyFamily)
+      errors.push(invalidValue(at.index(i), family, "not configured on this cluster"));
+  });
+  if (policy === "RequireDualStack" && !anyFamily)
+    errors.push(
+      invalidValue(
+        root.child("ipFamilyPolicy"),
+        policy,
+        "this cluster is not configured for dual-stack services",
+      ),
+    );
+  if (policy === "SingleStack" && given.length > 1)
+    errors.push(
+      invalidValue(
+        root.child("ipFamilyPolicy"),
+        policy,
+        "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified",
+      ),
+    );
+  return errors;
+}
+
+/** The first address stays while the Service has a type that needs one. */
+export function validateClusterIPUpdate(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
+  if (!needsClusterIP(spec) || !needsClusterIP(before)) return [];
+  const [was] = before.clusterIPs ?? [];
+  const [is] = spec.clusterIPs ?? [];
+  if (was === undefined || was === "") return [];
+  if (is === undefined) return [invalidValue(list.index(0), null, "primary clusterIP can not be unset")];
+  if (is !== was) return [invalidValue(list.index(0), spec.clusterIPs, "may not change once set")];
+  const [firstFamily] = before.ipFamilies ?? [];
+  if (firstFamily && spec.ipFamilies?.[0] && spec.ipFamilies[0] !== firstFamily)
+    return [invalidValue(root.child("ipFamilies").index(0), spec.ipFamilies, "may not change once set")];
+  if (isHeadless(before) !== isHeadless(spec)) return [forbiddenField(list, "may not change once set")];
+  return [];
+}
