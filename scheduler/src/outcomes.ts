@@ -1,0 +1,92 @@
+import type { Pod, PodCondition } from "@coracle/shared/api/generated/core-v1.ts";
+import { pods } from "@coracle/shared/api/resources.ts";
+import type { Client } from "@coracle/shared/client/client.ts";
+import type { EventRecorder } from "@coracle/shared/client/events.ts";
+import { podCondition } from "@coracle/shared/meta/pods.ts";
+import { formatTime } from "@coracle/shared/meta/time.ts";
+import type { PodInfo } from "./pod-info.ts";
+
+/** What the scheduler says of a pod through the API: bindings, conditions, events, evictions. */
+export interface Outcomes {
+  bind(pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<void>;
+  unschedulable(
+    pod: PodInfo,
+    message: string,
+    nominatedNode: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
+  evict(victim: PodInfo, preemptor: PodInfo, nodeName: string, signal: AbortSignal): Promise<void>;
+}
+
+const location = (pod: PodInfo) => ({ namespace: pod.namespace, name: pod.pod.metadata.name ?? "" });
+
+export function createOutcomes(
+  client: Client,
+  events: EventRecorder,
+  schedulerName: string,
+  now: () => number,
+): Outcomes {
+  const withCondition = (pod: Pod, condition: PodCondition): PodCondition => {
+    const old = podCondition(pod, condition.type);
+    return {
+      ...condition,
+      lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : formatTime(now()),
+    };
+  };
+  const patchStatus = async (pod: PodInfo, status: object, signal: AbortSignal): Promise<void> => {
+    await client.patch(
+      pods,
+      location(pod),
+      { type: "strategic", body: { metadata: { uid: pod.uid }, status } },
+      { subresource: "status", signal },
+    );
+  };
+
+  return {
+    async bind(pod, nodeName, signal) {
+      const { namespace, name } = location(pod);
+      const binding = {
+        apiVersion: "v1",
+        kind: "Binding",
+        metadata: { name, namespace, uid: pod.uid },
+        target: { kind: "Node", name: nodeName },
+      };
+      await client.createSubresource(pods, { namespace, name }, "binding", binding, { signal });
+      events.record(pod.pod, "Normal", "Scheduled", `Successfully assigned ${pod.key} to ${nodeName}`);
+    },
+    async unschedulable(pod, message, nominatedNode, signal) {
+      events.record(pod.pod, "Warning", "FailedScheduling", message);
+      const old = podCondition(pod.pod, "PodScheduled");
+      const told = old?.status === "False" && old.reason === "Unschedulable" && old.message === message;
+      const nominated = nominatedNode !== undefined && nominatedNode !== pod.pod.status?.nominatedNodeName;
+      if (told && !nominated) return;
+      const condition = withCondition(pod.pod, {
+        type: "PodScheduled",
+        status: "False",
+        reason: "Unschedulable",
+        message,
+      });
+      await patchStatus(
+        pod,
+        { conditions: [condition], ...(nominated ? { nominatedNodeName: nominatedNode } : {}) },
+        signal,
+      );
+    },
+    async evict(victim, preemptor, nodeName, signal) {
+      const condition = withCondition(victim.pod, {
+        type: "DisruptionTarget",
+        status: "True",
+        reason: "PreemptionByScheduler",
+        message: `${schedulerName}: preempting to accommodate a higher priority pod`,
+      });
+      await patchStatus(victim, { conditions: [condition] }, signal);
+      await client.delete(pods, location(victim), { preconditions: { uid: victim.uid }, signal });
+      events.record(
+        victim.pod,
+        "Normal",
+        "Preempted",
+        `Preempted by pod ${preemptor.uid} on node ${nodeName}`,
+      );
+    },
+  };
+}
