@@ -155,8 +155,8 @@ export const images: readonly ImageSpec[] = [
   { name: RUNTIME_IMAGE, for: "cluster", recipe: { how: "own", build: "runtime", base: NODE_IMAGE } },
   { name: CORACLE_IMAGE, for: "cluster", recipe: { how: "own", build: "coracle", base: RUNTIME_IMAGE } },
   {
-    name: "busybox:1.37",
-    aliases: ["busybox:1.36", "busybox:latest"],
+    name: "busybox:1.36",
+    aliases: ["busybox:latest"],
     for: "tests",
     recipe: {
       how: "packages",
@@ -169,8 +169,9 @@ export const images: readonly ImageSpec[] = [
       config: { cmd: ["sh"], env: { PATH } },
     },
   },
-  { name: "nginx:1.26", for: "tests", recipe: nginx("trixie") },
-  { name: "nginx:1.30", aliases: ["nginx:latest"], for: "tests", recipe: nginx("forky") },
+  // Two versions, to roll from one to the other. Debian has neighbours of these: 1.26 and 1.30 at this writing.
+  { name: "nginx:1.27", for: "tests", recipe: nginx("trixie") },
+  { name: "nginx:1.28", aliases: ["nginx:latest"], for: "tests", recipe: nginx("forky") },
   {
     name: "registry:2",
     for: "tests",

@@ -90,7 +90,7 @@ export async function sweepAll(options: EngineOptions): Promise<Swept> {
 
 /** Apps before sandboxes: a sandbox's volumes can go only when nothing else holds them. */
 async function removeContainers(socket: string, containers: readonly Labelled[]): Promise<void> {
-  const isSandbox = ({ Labels }: Labelled): boolean => Labels?.["io.coracle.kind"] === "sandbox";
+  const isSandbox = ({ Labels }: Labelled): boolean => Labels?.["io.coracle.type"] === "sandbox";
   for (const group of [containers.filter((c) => !isSandbox(c)), containers.filter(isSandbox)])
     await Promise.all(group.map(({ Id }) => call(socket, "DELETE", `/containers/${Id}?force=1&v=1`)));
 }
