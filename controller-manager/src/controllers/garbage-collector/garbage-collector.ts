@@ -41,10 +41,11 @@ export const garbageCollector = (): Loop => ({
     };
     ctx.signal.addEventListener("abort", stop, { once: true });
     const rediscover = (): void => discovery.addAfter(DISCOVERY, DISCOVERY_DELAY_MS);
-    ctx.informers
-      .for(customResourceDefinitions)
-      .on({ add: rediscover, update: rediscover, delete: rediscover });
     await untilDone(ctx, () => kinds.refresh());
+    if (kinds.serves(customResourceDefinitions))
+      ctx.informers
+        .for(customResourceDefinitions)
+        .on({ add: rediscover, update: rediscover, delete: rediscover });
     const work = (queue: WorkQueue, handle: (key: string) => Promise<void>): Promise<void> =>
       drain(ctx, queue, handle);
     await Promise.all([
@@ -93,6 +94,7 @@ async function untilDone(ctx: ControllerContext, run: () => Promise<void>): Prom
 
 interface Kinds {
   refresh(): Promise<void>;
+  serves(resource: Resource<unknown>): boolean;
   resourceOf(apiVersion: string, kind: string): Promise<Resource<KubeObject>>;
 }
 
@@ -123,6 +125,7 @@ function createKinds(ctx: ControllerContext, graph: Graph): Kinds {
   };
   return {
     refresh,
+    serves: (resource) => followed.has(storageNameOf(resource)),
     async resourceOf(apiVersion, kind) {
       const key = `${groupOf(apiVersion)}/${kind}`;
       if (!byKind.has(key)) await refresh();

@@ -1,0 +1,111 @@
+import type { Resource } from "@coracle/shared/api/resources.ts";
+import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
+import { isAlreadyExists } from "@coracle/shared/errors.ts";
+import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
+import { groupOf } from "@coracle/shared/meta/owners.ts";
+import { createWorkQueue } from "@coracle/shared/workqueue/work-queue.ts";
+import { discover } from "../../discovery.ts";
+import type { Loop } from "../../loop.ts";
+import { contains, loadManifests } from "./manifests.ts";
+
+const FIELD_MANAGER = "coracle-addons";
+
+interface Addon {
+  readonly resource: Resource<KubeObject>;
+  readonly manifest: KubeObject;
+}
+
+/** Keeps the cluster's own add-ons as their manifests say: applied at start, and again when somebody changes or deletes them. */
+export const addonsLoop = (directory: string, values: Readonly<Record<string, string | undefined>>): Loop => ({
+  name: "addons",
+  async run(ctx) {
+    const manifests = await loadManifests(directory, values);
+    const queue = createWorkQueue({ maxDelayMs: 10_000 });
+    const addons = new Map<string, Addon>();
+    const watched = new Set<string>();
+    const stop = (): void => queue.shutDown();
+    ctx.signal.addEventListener("abort", stop, { once: true });
+    for (const index of manifests.keys()) queue.add(String(index));
+    for (;;) {
+      const index = await queue.next();
+      if (index === undefined || ctx.signal.aborted) return;
+      const manifest = manifests[Number(index)];
+      try {
+        if (manifest) await apply(ctx, await addonFor(ctx, addons, manifest));
+        queue.forget(index);
+        follow(ctx, addons, watched, (id) => queue.add(id), manifests);
+      } catch (error) {
+        if (ctx.signal.aborted) return;
+        ctx.log.info({ err: error, kind: manifest?.kind, name: manifest?.metadata.name }, "add-on will be tried again");
+        queue.addRateLimited(index);
+      } finally {
+        queue.done(index);
+      }
+    }
+  },
+});
+
+const idOf = (object: KubeObject): string => `${object.apiVersion}/${object.kind}/${keyOf(object)}`;
+
+/** The manifest with the resource its kind is served as, and its namespace filled in. */
+async function addonFor(
+  ctx: ControllerContext,
+  addons: Map<string, Addon>,
+  manifest: KubeObject,
+): Promise<Addon> {
+  const known = addons.get(idOf(manifest));
+  if (known) return known;
+  const group = groupOf(manifest.apiVersion ?? "");
+  const resources = await discover(ctx.client, ctx.signal);
+  const resource = resources.find((r) => r.group === group && r.kind === manifest.kind);
+  if (!resource) throw new Error(`no matches for kind "${manifest.kind}" in version "${manifest.apiVersion}"`);
+  const addon = { resource, manifest };
+  addons.set(idOf(manifest), addon);
+  return addon;
+}
+
+async function apply(ctx: ControllerContext, { resource, manifest }: Addon): Promise<void> {
+  const { name = "", namespace } = manifest.metadata;
+  const live = ctx.informers.for(resource).get(keyOf(manifest));
+  if (live && contains(live, manifest)) return;
+  if (live) {
+    await ctx.client.patch(
+      resource,
+      { name, namespace },
+      { type: "strategic", body: manifest },
+      { signal: ctx.signal, fieldManager: FIELD_MANAGER },
+    );
+    return;
+  }
+  try {
+    await ctx.client.create(resource, structuredClone(manifest), {
+      signal: ctx.signal,
+      fieldManager: FIELD_MANAGER,
+    });
+    ctx.log.info({ kind: manifest.kind, name }, "add-on created");
+  } catch (error) {
+    // Made before this process came up, and not in the cache yet: its arrival there brings us back.
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+/** Watches the kinds of the add-ons known so far. */
+function follow(
+  ctx: ControllerContext,
+  addons: ReadonlyMap<string, Addon>,
+  watched: Set<string>,
+  enqueue: (index: string) => void,
+  manifests: readonly KubeObject[],
+): void {
+  const indexes = new Map(manifests.map((m, i) => [idOf(m), String(i)]));
+  for (const { resource } of addons.values()) {
+    const kind = `${resource.group}/${resource.kind}`;
+    if (watched.has(kind)) continue;
+    watched.add(kind);
+    const look = (object: KubeObject): void => {
+      const index = indexes.get(idOf(object));
+      if (index !== undefined) enqueue(index);
+    };
+    ctx.informers.for(resource).on({ add: look, update: look, delete: look });
+  }
+}
