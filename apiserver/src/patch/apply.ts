@@ -92,7 +92,7 @@ function checkConfiguration(node: ObjectNode, config: unknown, apiVersion: strin
   if (tooDeep(config)) throw badRequest("error decoding YAML: exceeded max depth");
   if (config["apiVersion"] !== apiVersion) {
     throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${String(config["apiVersion"] ?? "")}, expected: ${apiVersion}`,
+      `Incorrect version specified in apply patch. Specified patch version: ${text(config["apiVersion"])}, expected: ${apiVersion}`,
     );
   }
   const metadata = isObject(config["metadata"]) ? config["metadata"] : {};
@@ -108,10 +108,12 @@ function checkConfiguration(node: ObjectNode, config: unknown, apiVersion: strin
   return { ...config, metadata };
 }
 
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
 function describe(config: Record<string, unknown>, metadata: Record<string, unknown>): string {
-  const [group, version] = splitApiVersion(String(config["apiVersion"]));
-  const kind = `${group ? `${group}/` : "/"}${version}, Kind=${String(config["kind"] ?? "")}`;
-  return `${String(metadata["namespace"] ?? "")}/${String(metadata["name"] ?? "")}; ${kind}`;
+  const [group, version] = splitApiVersion(text(config["apiVersion"]));
+  const kind = `${group ? `${group}/` : "/"}${version}, Kind=${text(config["kind"])}`;
+  return `${text(metadata["namespace"])}/${text(metadata["name"])}; ${kind}`;
 }
 
 function liveManagers(node: ObjectNode, live: KubeObject | undefined, writer: FieldWriter): Managers {

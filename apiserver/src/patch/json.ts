@@ -25,20 +25,29 @@ export function put(object: JsonObject, key: string, value: unknown): void {
 export const get = (object: JsonObject, key: string): unknown =>
   Object.hasOwn(object, key) ? object[key] : undefined;
 
+/** Deep equality of JSON values. A key whose value is undefined counts as absent. */
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  if (Array.isArray(a)) {
-    const other = b as unknown[];
-    return a.length === other.length && a.every((item, i) => equal(item, other[i]));
+  if (Array.isArray(a)) return Array.isArray(b) && equalLists(a, b);
+  return !Array.isArray(b) && equalObjects(a as JsonObject, b as JsonObject);
+}
+
+function equalLists(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!equal(a[i], b[i])) return false;
+  return true;
+}
+
+function equalObjects(a: JsonObject, b: JsonObject): boolean {
+  let count = 0;
+  for (const key in a) {
+    if (a[key] === undefined) continue;
+    if (!Object.hasOwn(b, key) || !equal(a[key], b[key])) return false;
+    count++;
   }
-  const keys = Object.keys(a).filter((k) => (a as JsonObject)[k] !== undefined);
-  const others = Object.keys(b).filter((k) => (b as JsonObject)[k] !== undefined);
-  return (
-    keys.length === others.length &&
-    keys.every((k) => Object.hasOwn(b, k) && equal((a as JsonObject)[k], (b as JsonObject)[k]))
-  );
+  for (const key in b) if (b[key] !== undefined) count--;
+  return count === 0;
 }
 
 /** Patches nest no deeper than this; a deeper one is refused before anything recurses into it. */

@@ -32,8 +32,9 @@ export interface FieldWriter {
 /** The default manager of a request: its user agent up to the first slash, printable and at most 128 characters. */
 export function managerOfUserAgent(userAgent: string | undefined): string {
   const prefix = (userAgent ?? "").split("/")[0] ?? "";
-  const printable = [...prefix].filter((c) => c >= " " && c !== "\u007f").join("");
-  return [...printable].slice(0, 128).join("") || "unknown";
+  // A manager's name is at most 128 bytes of printable text.
+  const printable = prefix.replace(/[^\x20-\x7e]/g, "");
+  return printable.slice(0, 128) || "unknown";
 }
 
 /** Times in entries are to the second. */

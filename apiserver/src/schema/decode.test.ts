@@ -13,7 +13,7 @@ describe("decodeObject", () => {
     const { object, unknown } = decode({
       spec: { replicas: 1, foo: 1 },
       bar: {},
-      ...{ metadata: { labels: { any: "x" } } },
+      metadata: { labels: { any: "x" } },
     });
     expect(unknown).toEqual(['unknown field "spec.foo"', 'unknown field "bar"']);
     expect(object).toMatchObject({ spec: { replicas: 1 }, metadata: { labels: { any: "x" } } });

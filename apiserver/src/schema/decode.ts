@@ -323,7 +323,7 @@ function mismatch(value: unknown, ctx: Context, node: Node): undefined {
 function valueName(value: unknown, node: Node): string {
   if (Array.isArray(value)) return "array";
   if (typeof value === "number")
-    return node.kind === "scalar" && /^int/.test(node.type) ? `number ${value}` : "number";
+    return node.kind === "scalar" && node.type.startsWith("int") ? `number ${value}` : "number";
   return typeof value === "boolean" ? "bool" : typeof value;
 }
 

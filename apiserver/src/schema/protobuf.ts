@@ -83,7 +83,10 @@ const nested =
     const length = r.uint32();
     return readMessage(r, fields(), r.pos + length);
   };
-const integer: ReadValue = (r) => Number(r.int64().toString());
+/** The library answers with a number, or with an object of two halves when a long-integer package is about. */
+const long = (value: number | { toString(): string }): string =>
+  typeof value === "number" ? String(value) : value.toString();
+const integer: ReadValue = (r) => Number(long(r.int64()));
 
 const typeMetaFields: WireFields = new Map([
   [1, single("apiVersion", readString)],
@@ -106,7 +109,7 @@ const scalarReaders: Readonly<Record<string, ReadValue>> = {
   int32: (r) => r.int32(),
   uint32: (r) => r.uint32(),
   int64: integer,
-  uint64: (r) => Number(r.uint64().toString()),
+  uint64: (r) => Number(long(r.uint64())),
   double: (r) => r.double(),
   bytes: (r) => Buffer.from(r.bytes()).toString("base64"),
 };
@@ -124,7 +127,7 @@ const timeFields: WireFields = new Map([
 ]);
 const rawFields: WireFields = new Map([[1, single("raw", (r) => r.bytes())]]);
 const quantityFields: WireFields = new Map([[1, single("string", readString)]]);
-const durationFields: WireFields = new Map([[1, single("ns", (r) => BigInt(r.int64().toString()))]]);
+const durationFields: WireFields = new Map([[1, single("ns", (r) => BigInt(long(r.int64())))]]);
 const intOrStringFields: WireFields = new Map([
   [1, single("type", integer)],
   [2, single("int", (r) => r.int32())],

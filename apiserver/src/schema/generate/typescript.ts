@@ -59,7 +59,7 @@ export function typescriptOf(prefix: string, facts: Facts): string {
     else body.push(interfaceOf(name, fact, facts, reference));
   }
   const header = [...imports]
-    .toSorted()
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([from, names]) =>
         `import type { ${[...names].toSorted().join(", ")} } from "./${moduleName(from)}.ts";\n`,

@@ -26,7 +26,7 @@ function withoutProse(value: Json): Json {
   strip(copy);
   delete copy["x-kubernetes-group-version-kind"];
   for (const property of Object.values((copy["properties"] ?? {}) as Record<string, Json>)) strip(property);
-  if (Array.isArray(copy["required"])) copy["required"] = copy["required"].toSorted();
+  if (Array.isArray(copy["required"])) copy["required"] = (copy["required"] as string[]).toSorted();
   return copy;
 }
 

@@ -69,8 +69,10 @@ export function pathsOf(served: ServedKind, nameOf: NameOf): PathDescription[] {
 
 interface Details {
   readonly query?: readonly string[];
-  readonly body?: string | "self";
-  readonly answer?: string | "self" | "none";
+  /** A definition name, or `self` for the kind's own. */
+  readonly body?: string;
+  /** The same, or `none`. */
+  readonly answer?: string;
   readonly codes?: readonly number[];
   readonly list?: boolean;
   readonly suffix?: string;
