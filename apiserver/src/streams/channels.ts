@@ -59,6 +59,7 @@ export async function bridge(client: RemoteCommandClient, node: DuplexChannels):
         ? error.status
         : internalError(`the connection to the node was lost: ${(error as Error).message}`).status;
   }
-  await client.finish(status ?? internalError("the node ended the session without a status").status);
+  status ??= (await node.ended) ?? internalError("the node ended the session without a status").status;
+  await client.finish(status);
   node.end();
 }

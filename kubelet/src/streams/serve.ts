@@ -1,0 +1,81 @@
+import type { NatsConnection } from "nats";
+import { serveStreams, type DuplexChannels } from "@coracle/shared/bus/stream.ts";
+import { badRequest, notFound, serviceUnavailable } from "@coracle/shared/errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { serveSession, type CommandRequest } from "./command.ts";
+import { serveLogs, type LogRequest } from "./logs.ts";
+import { openAddress, openInNamespace, servePort } from "./port.ts";
+import { findContainer, type ContainerTarget, type PodDirectory } from "./target.ts";
+
+export interface NodeStreamOptions {
+  readonly nc: NatsConnection;
+  /** `node.<node>`, escaped: the verb is appended. */
+  readonly subjectPrefix: string;
+  readonly runtime: Runtime;
+  readonly pods: PodDirectory;
+  /** The port of the kubelet's own HTTP server on loopback, for nodes/proxy. */
+  readonly ownPort: number;
+  /** The Summary of the node and its pods, for metrics. */
+  readonly summary: () => Promise<object>;
+  readonly now?: () => number;
+}
+
+interface PortRequest {
+  readonly target?: "pod" | "kubelet" | undefined;
+  readonly pod: string;
+  readonly uid: string;
+  readonly port: number;
+}
+
+/** Answers what the API server opens towards this node: logs, exec, attach, port-forward, proxy and stats. */
+export function serveNodeStreams(options: NodeStreamOptions): () => void {
+  const { nc, runtime, pods, now = Date.now } = options;
+  const command = async (
+    request: ContainerTarget & CommandRequest & { command?: readonly string[] },
+    channels: DuplexChannels,
+    verb: "exec" | "attach",
+  ): Promise<void> => {
+    const container = findContainer(pods, request);
+    if (!container.running)
+      throw badRequest(`container ${request.container} of pod ${request.pod} is not running`);
+    const streams = { stdin: request.stdin === true, tty: request.tty === true };
+    const session =
+      verb === "exec"
+        ? await runtime.exec(container.id, { command: request.command ?? [], ...streams }, channels.aborted)
+        : await runtime.attach(
+            container.id,
+            { stdin: streams.stdin && container.stdin, tty: container.tty },
+            channels.aborted,
+          );
+    await serveSession(session, request, channels);
+  };
+
+  const verbs: Record<string, (open: never, channels: DuplexChannels) => Promise<void>> = {
+    logs: (open: LogRequest, channels) => serveLogs(runtime, pods, open, channels, now()),
+    exec: (open: ContainerTarget & CommandRequest, channels) => command(open, channels, "exec"),
+    attach: (open: ContainerTarget & CommandRequest, channels) => command(open, channels, "attach"),
+    portforward: async (open: PortRequest, channels) => {
+      const pid = pods.sandboxPid(open.uid);
+      if (pid === undefined) throw notFound({ group: "", resource: "pods" }, open.pod);
+      await servePort(openInNamespace(pid, open.port), channels);
+    },
+    proxy: async (open: PortRequest, channels) => {
+      if (open.target === "kubelet") {
+        await servePort(openAddress("127.0.0.1", options.ownPort), channels);
+        return;
+      }
+      const address = pods.address(open.uid);
+      if (!address) throw serviceUnavailable(`pod ${open.pod} has no address yet`);
+      await servePort(openAddress(address, open.port), channels);
+    },
+    stats: async (_open, channels) => channels.send(1, Buffer.from(JSON.stringify(await options.summary()))),
+  };
+  const stops = Object.entries(verbs).map(([verb, handler]) =>
+    serveStreams(nc, `${options.subjectPrefix}.${verb}`, (open, channels) =>
+      handler(open as never, channels),
+    ),
+  );
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
