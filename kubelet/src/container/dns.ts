@@ -1,0 +1,106 @@
+/** The files by which a pod's containers find names: resolv.conf, hosts, and the pod's own name. */
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+
+export interface ResolvConf {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** Reads a resolv.conf. The last `search` or `domain` wins, as in the resolver. */
+export function parseResolvConf(text: string): ResolvConf {
+  const servers: string[] = [];
+  let searches: string[] = [];
+  let options: string[] = [];
+  for (const line of text.split("\n")) {
+    const [word, ...rest] = line.trim().split(/\s+/);
+    if (word === "nameserver" && rest[0]) servers.push(rest[0]);
+    else if (word === "search" || word === "domain") searches = rest;
+    else if (word === "options") options = [...options, ...rest];
+  }
+  return { servers, searches, options };
+}
+
+export const printResolvConf = (conf: ResolvConf): string =>
+  [
+    ...(conf.searches.length > 0 ? [`search ${conf.searches.join(" ")}`] : []),
+    ...conf.servers.map((server) => `nameserver ${server}`),
+    ...(conf.options.length > 0 ? [`options ${conf.options.join(" ")}`] : []),
+  ]
+    .map((line) => `${line}\n`)
+    .join("");
+
+export interface DnsInput {
+  readonly pod: Pod;
+  readonly clusterDomain: string;
+  readonly clusterDns: string;
+  /** The node's own resolver, in a form that a pod can reach. */
+  readonly node: ResolvConf;
+}
+
+const unique = (items: readonly string[]): string[] => [...new Set(items)];
+const optionName = (option: string): string => option.split(":", 1)[0] ?? "";
+
+function baseConf({ pod, clusterDomain, clusterDns, node }: DnsInput): ResolvConf {
+  const policy = pod.spec?.dnsPolicy ?? "ClusterFirst";
+  if (policy === "None") return { servers: [], searches: [], options: [] };
+  const cluster = policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && !pod.spec?.hostNetwork);
+  if (!cluster) return node;
+  const namespace = pod.metadata.namespace ?? "default";
+  const own = [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
+  return { servers: [clusterDns], searches: unique([...own, ...node.searches]), options: ["ndots:5"] };
+}
+
+/** The pod's resolv.conf by its dnsPolicy and dnsConfig. */
+export function podResolvConf(input: DnsInput): ResolvConf {
+  const base = baseConf(input);
+  const config = input.pod.spec?.dnsConfig;
+  if (!config) return base;
+  const options = new Map(base.options.map((option) => [optionName(option), option]));
+  for (const { name, value } of config.options ?? [])
+    if (name) options.set(name, value === undefined ? name : `${name}:${value}`);
+  return {
+    servers: unique([...base.servers, ...(config.nameservers ?? [])]),
+    searches: unique([...base.searches, ...(config.searches ?? [])]),
+    options: [...options.values()],
+  };
+}
+
+const MAX_HOSTNAME = 63;
+
+/** The short host name and, where the pod has a subdomain, the name DNS gives it. */
+export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; fqdn: string | undefined } {
+  const spec = pod.spec;
+  if (spec?.hostnameOverride) return { hostname: spec.hostnameOverride, fqdn: undefined };
+  const short = (spec?.hostname || (pod.metadata.name ?? ""))
+    .slice(0, MAX_HOSTNAME)
+    .replace(/[-.]+$/, "");
+  if (!spec?.subdomain) return { hostname: short, fqdn: undefined };
+  const fqdn = `${short}.${spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+  return { hostname: spec.setHostnameAsFQDN ? fqdn : short, fqdn };
+}
+
+const LOCAL = [
+  "127.0.0.1\tlocalhost",
+  "::1\tlocalhost ip6-localhost ip6-loopback",
+  "fe00::0\tip6-localnet",
+  "fe00::0\tip6-mcastprefix",
+  "fe00::1\tip6-allnodes",
+  "fe00::2\tip6-allrouters",
+];
+
+/** /etc/hosts of a pod with a network of its own. */
+export function podHosts(pod: Pod, podIPs: readonly string[], clusterDomain: string): string {
+  const { fqdn, hostname } = podHostname(pod, clusterDomain);
+  const names = fqdn && fqdn !== hostname ? `${fqdn}\t${hostname}` : hostname;
+  const lines = ["# Kubernetes-managed hosts file.", ...LOCAL, ...podIPs.map((ip) => `${ip}\t${names}`)];
+  return lines.map((line) => `${line}\n`).join("") + hostAliases(pod);
+}
+
+/** The lines of the pod's hostAliases, for any hosts file. */
+export function hostAliases(pod: Pod): string {
+  const aliases = pod.spec?.hostAliases ?? [];
+  if (aliases.length === 0) return "";
+  const lines = aliases.map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join("\t")}`);
+  return `\n# Entries added by HostAliases.\n${lines.join("\n")}\n`;
+}

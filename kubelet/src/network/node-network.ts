@@ -1,0 +1,177 @@
+/** The node's root network: bridge, addresses, routes to the other nodes, rules. */
+import { readFile } from "node:fs/promises";
+import type { Logger } from "@coracle/shared/log.ts";
+import { command, ipBatch } from "./command.ts";
+import { gatewayOf, parseCidr } from "./cidr.ts";
+import { createIpam, type Ipam } from "./ipam.ts";
+import type { PodNetwork } from "./network.ts";
+import { BRIDGE, isPodLink, linkName, plugPod, unplugPod, unplugSandbox } from "./pod-link.ts";
+import { applyRules, nodeRules, type HostPort } from "./rules.ts";
+import { setSysctl } from "./sysctl.ts";
+
+export interface NodeNetworkOptions {
+  readonly clusterPodCidr: string;
+  readonly serviceCidr: string;
+  readonly nodesSubnet: string;
+  readonly apiPort: number;
+  /** The interface on the nodes' network. */
+  readonly uplink: string;
+  readonly log: Logger;
+}
+
+/** Another node's range and the address it is reached at. */
+export interface Peer {
+  readonly podCidr: string;
+  readonly address: string;
+}
+
+export interface NodeNetwork extends PodNetwork {
+  /** Sets up the bridge for the node's range. Called again with the same range it repairs what is missing. */
+  configure(podCidr: string): Promise<void>;
+  /** Sets routes and rules for all other nodes; does nothing when nothing changed. */
+  setPeers(peers: readonly Peer[], nodeAddresses: readonly string[]): Promise<void>;
+  readonly gateway: string | undefined;
+}
+
+/** Runs one task at a time; the kernel's tables are shared by all pods. */
+function serial(): <T>(task: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const run = tail.then(task, task);
+    tail = run.catch(() => undefined);
+    return run;
+  };
+}
+
+/** Names of the pod cables that exist in this network namespace. */
+async function podLinks(): Promise<string[]> {
+  const text = await command("ip", ["-j", "link", "show", "type", "veth"]);
+  const links = JSON.parse(text || "[]") as readonly { ifname?: string }[];
+  return links.flatMap(({ ifname }) => (ifname && isPodLink(ifname) ? [ifname] : []));
+}
+
+/** The network of the namespace this process is in. */
+export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
+  const exclusive = serial();
+  const links = new Set<string>();
+  const hostPorts = new Map<string, readonly HostPort[]>();
+  const waiting = new Set<() => void>();
+  let range: string | undefined;
+  let ipam: Ipam | undefined;
+  let gateway: string | undefined;
+  let mtu = 1500;
+  let peers = new Map<string, string>();
+  let nodeAddresses: readonly string[] = [];
+
+  const addresses = (): Ipam => {
+    if (!ipam) throw new Error("the node has no pod range yet");
+    return ipam;
+  };
+  const writeRules = async (): Promise<void> => {
+    const { clusterPodCidr: podCidr, nodesSubnet, apiPort } = options;
+    await applyRules(nodeRules({ podCidr, nodesSubnet, nodeAddresses, apiPort }, [...hostPorts.values()].flat()));
+  };
+
+  return {
+    get ready() {
+      return ipam !== undefined;
+    },
+    get gateway() {
+      return gateway;
+    },
+    whenReady: (signal) =>
+      new Promise((resolve, reject) => {
+        if (ipam) return resolve();
+        waiting.add(resolve);
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      }),
+    configure: (podCidr) =>
+      exclusive(async () => {
+        const cidr = parseCidr(podCidr);
+        const address = gatewayOf(cidr);
+        const uplinkMtu = await readFile(`/sys/class/net/${options.uplink}/mtu`, "utf8").catch(() => "1500");
+        mtu = Number(uplinkMtu);
+        const existing = await command("ip", ["-o", "link", "show"]);
+        await ipBatch([
+          ...(existing.includes(`: ${BRIDGE}:`) ? [] : [`link add ${BRIDGE} type bridge`]),
+          // A bridge without an address of its own takes that of its first port, and changes it with its ports.
+          `link set ${BRIDGE} address 02:42:c0:ac:1e:01 mtu ${mtu} up`,
+          `addr flush dev ${BRIDGE}`,
+          `addr add ${address}/${cidr.bits} dev ${BRIDGE}`,
+          `route replace unreachable ${options.clusterPodCidr}`,
+          `route replace unreachable ${options.serviceCidr}`,
+        ]);
+        await setSysctl("net.ipv4.ip_forward", "1");
+        await setSysctl("net.ipv4.conf.all.send_redirects", "0");
+        await setSysctl(`net.ipv4.conf.${BRIDGE}.send_redirects`, "0");
+        await setSysctl(`net.ipv4.conf.${BRIDGE}.route_localnet`, "1");
+        for (const name of await podLinks()) links.add(name);
+        await writeRules();
+        gateway = address;
+        if (range !== podCidr) {
+          range = podCidr;
+          ipam = createIpam(podCidr);
+        }
+        for (const resolve of waiting) resolve();
+        waiting.clear();
+      }),
+    setPeers: (list, known) =>
+      exclusive(async () => {
+        const wanted = new Map(list.map((peer) => [peer.podCidr, peer.address]));
+        const changes = [
+          ...[...wanted].flatMap(([cidr, via]) =>
+            peers.get(cidr) === via ? [] : [`route replace ${cidr} via ${via}`],
+          ),
+          ...[...peers.keys()].flatMap((cidr) => (wanted.has(cidr) ? [] : [`route del ${cidr}`])),
+        ];
+        if (changes.length > 0) await ipBatch(changes);
+        peers = wanted;
+        if (known.join() === nodeAddresses.join()) return;
+        nodeAddresses = [...known];
+        if (ipam) await writeRules();
+      }),
+    allocate: (uid) => addresses().allocate(uid),
+    claim: (uid, address) => addresses().claim(uid, address),
+    release: (uid) => ipam?.release(uid),
+    attached: (uid) => links.has(linkName(uid)),
+    attach: async ({ uid, pid, address }) => {
+      const name = linkName(uid);
+      if (links.has(name)) {
+        await unplugPod(name);
+        links.delete(name);
+      }
+      const link = { uid, pid, address, gateway: gateway ?? "", mtu };
+      try {
+        await plugPod(link);
+      } catch (error) {
+        if (!/File exists/.test(String(error))) throw error;
+        // Half a cable of an attempt that was cut short, or of a kubelet before this one.
+        await unplugPod(name);
+        await unplugSandbox(pid);
+        await plugPod(link);
+      }
+      links.add(name);
+    },
+    detach: async (uid) => {
+      const name = linkName(uid);
+      if (!links.has(name)) return;
+      await unplugPod(name);
+      links.delete(name);
+    },
+    setHostPorts: (uid, ports) =>
+      exclusive(async () => {
+        if (ports.length === 0 && !hostPorts.has(uid)) return;
+        if (ports.length > 0) hostPorts.set(uid, ports);
+        else hostPorts.delete(uid);
+        await writeRules();
+      }),
+    removeStrangers: async (known) => {
+      const names = new Set([...known].map(linkName));
+      for (const name of await podLinks()) {
+        if (names.has(name)) continue;
+        await unplugPod(name);
+        links.delete(name);
+      }
+    },
+  };
+}

@@ -1,0 +1,290 @@
+/** The container engine over its socket. The only place that knows dockerode. */
+import Docker from "dockerode";
+import { setTimeout as sleep } from "node:timers/promises";
+import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
+import { demultiplex, lines, raw } from "./docker-frames.ts";
+import { toContainer, toStats, type EngineStats } from "./docker-answers.ts";
+import {
+  RuntimeFailure,
+  type ImageInfo,
+  type Labels,
+  type RunState,
+  type Runtime,
+  type RuntimeEvent,
+  type RuntimeSignal,
+  type Session,
+} from "./runtime.ts";
+import type { Duplex, Readable } from "node:stream";
+
+const RETRY_MS = 500;
+const KINDS: Readonly<Record<string, RuntimeEvent["kind"]>> = {
+  create: "create",
+  start: "start",
+  die: "exit",
+  destroy: "remove",
+  oom: "oom",
+  pause: "change",
+  unpause: "change",
+  update: "change",
+};
+
+const asFilters = (labels: Labels): string[] =>
+  Object.entries(labels).map(([key, value]) => (value === "" ? key : `${key}=${value}`));
+
+/** Turns the client's errors into one kind, with the engine's own sentence. */
+async function engine<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const { statusCode, json, message, name } = error as {
+      statusCode?: number;
+      json?: { message?: string };
+      message?: string;
+      name?: string;
+    };
+    if (name === "AbortError") throw error;
+    throw new RuntimeFailure((json?.message ?? message ?? String(error)).trim(), statusCode ?? 0, error);
+  }
+}
+const unlessStatus = async <T>(work: Promise<T>, ...statuses: number[]): Promise<T | undefined> => {
+  try {
+    return await engine(work);
+  } catch (error) {
+    if (error instanceof RuntimeFailure && statuses.includes(error.status)) return undefined;
+    throw error;
+  }
+};
+
+/** `repo`, `repo:tag` and `repo@digest`; a missing tag is `latest`, since the engine would pull every tag. */
+export function splitReference(reference: string): { fromImage: string; tag: string } {
+  const at = reference.indexOf("@");
+  if (at >= 0) return { fromImage: reference.slice(0, at).replace(/:[^:/]*$/, ""), tag: reference.slice(at + 1) };
+  const colon = reference.lastIndexOf(":");
+  return colon > reference.lastIndexOf("/")
+    ? { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+    : { fromImage: reference, tag: "latest" };
+}
+
+interface Dialer {
+  readonly modem: {
+    dial(options: object, done: (error: unknown, stream: unknown) => void): void;
+  };
+}
+const dial = (docker: Docker, options: object): Promise<Readable> =>
+  new Promise((resolve, reject) => {
+    (docker as unknown as Dialer).modem.dial(options, (error, stream) => {
+      if (error) reject(error instanceof Error ? error : new Error(String(error)));
+      else resolve(stream as Readable);
+    });
+  });
+
+/** A runtime on the engine at the given socket. */
+export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtime {
+  const docker = new Docker({ socketPath });
+
+  const followOnce = async (
+    labels: Labels,
+    listener: (signal: RuntimeSignal) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const stream = await engine(
+      docker.getEvents({
+        filters: JSON.stringify({ type: ["container"], label: asFilters(labels), event: Object.keys(KINDS) }),
+        abortSignal: signal,
+      }),
+    );
+    listener({ kind: "connected" });
+    for await (const line of lines(stream as Readable)) {
+      const event = JSON.parse(line) as { Action?: string; Actor?: { ID?: string } };
+      const kind = KINDS[event.Action ?? ""];
+      if (kind && event.Actor?.ID) listener({ kind, id: event.Actor.ID });
+    }
+  };
+
+  const session = (socket: Duplex, tty: boolean, parts: Pick<Session, "resize" | "exitCode">): Session => ({
+    stdin: socket,
+    output: () => (tty ? raw(socket) : demultiplex(socket)),
+    ...parts,
+    close: () => void socket.destroy(),
+  });
+
+  const imageInfo = (i: {
+    Id: string;
+    RepoTags?: string[] | null | undefined;
+    RepoDigests?: string[] | null | undefined;
+    Size: number;
+    Created: number | string;
+    Config?: { User?: string | undefined } | undefined;
+  }): ImageInfo => ({
+    id: i.Id,
+    tags: (i.RepoTags ?? []).filter((tag) => tag !== "<none>:<none>"),
+    digests: (i.RepoDigests ?? []).filter((digest) => digest !== "<none>@<none>"),
+    sizeBytes: i.Size,
+    user: i.Config?.User ?? "",
+    createdAt: typeof i.Created === "number" ? i.Created * 1000 : Date.parse(i.Created),
+  });
+
+  return {
+    info: async () => {
+      const [info, version] = await Promise.all([
+        engine(docker.info() as Promise<Record<string, string>>),
+        engine(docker.version()),
+      ]);
+      return {
+        name: "docker",
+        version: version.Version,
+        cgroup: info["CgroupVersion"] === "2" ? 2 : 1,
+        osImage: info["OperatingSystem"] ?? "linux",
+        rootDir: info["DockerRootDir"] ?? "/var/lib/docker",
+      };
+    },
+    follow(labels, listener, signal) {
+      const run = async (): Promise<void> => {
+        while (!signal.aborted) {
+          try {
+            await followOnce(labels, listener, signal);
+          } catch {
+            // The engine is away or restarting: the listener learns it below, and again when it is back.
+          }
+          if (signal.aborted) return;
+          listener({ kind: "lost" });
+          await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        }
+      };
+      void run();
+    },
+    list: async (labels) => {
+      const filters = JSON.stringify({ label: asFilters(labels) });
+      const found = await engine(docker.listContainers({ all: true, filters }));
+      return found.map((c) => ({
+        id: c.Id,
+        state: (c.State === "running" || c.State === "paused"
+          ? "running"
+          : c.State === "created"
+            ? "created"
+            : "exited") satisfies RunState,
+      }));
+    },
+    inspect: async (id) => {
+      const found = await unlessStatus(docker.getContainer(id).inspect(), 404);
+      return found && toContainer(found);
+    },
+    createSandbox: async (spec) => (await engine(docker.createContainer(sandboxOptions(spec)))).id,
+    createContainer: async (spec) => (await engine(docker.createContainer(containerOptions(spec)))).id,
+    start: async (id) => {
+      await unlessStatus(docker.getContainer(id).start(), 304);
+    },
+    signal: async (id, signal) => {
+      await unlessStatus(docker.getContainer(id).kill({ signal }), 404, 409);
+    },
+    remove: async (id) => {
+      await unlessStatus(docker.getContainer(id).remove({ force: true, v: true }), 404, 409);
+    },
+    update: async (id, resources) => {
+      await engine(docker.getContainer(id).update(restrictions(resources)));
+    },
+    listVolumes: async (labels) => {
+      const filters = JSON.stringify({ label: asFilters(labels) });
+      const found = await engine(docker.listVolumes({ filters } as object));
+      return (found.Volumes ?? []).map((v) => ({ name: v.Name, labels: v.Labels ?? {} }));
+    },
+    volumePath: async (name) => (await engine(docker.getVolume(name).inspect())).Mountpoint,
+    removeVolume: async (name) => {
+      await unlessStatus(docker.getVolume(name).remove(), 404);
+    },
+    image: async (reference) => {
+      const found = await unlessStatus(docker.getImage(reference).inspect(), 404);
+      return found && imageInfo(found);
+    },
+    listImages: async () => (await engine(docker.listImages({ digests: true } as object))).map(imageInfo),
+    pull: async (reference, auth, signal) => {
+      const authconfig = auth && {
+        username: auth.username,
+        password: auth.password,
+        identitytoken: auth.identityToken,
+        registrytoken: auth.registryToken,
+        serveraddress: auth.serverAddress,
+      };
+      const stream = await engine(
+        docker.createImage((authconfig ?? {}) as object, { ...splitReference(reference), abortSignal: signal }),
+      );
+      for await (const line of lines(stream as Readable)) {
+        const progress = JSON.parse(line) as { error?: string };
+        if (progress.error) throw new RuntimeFailure(progress.error, 0);
+      }
+    },
+    removeImage: async (reference) => {
+      await unlessStatus(docker.getImage(reference).remove(), 404);
+    },
+    exec: async (id, spec, signal) => {
+      const exec = await engine(
+        docker.getContainer(id).exec({
+          Cmd: [...spec.command],
+          AttachStdin: spec.stdin,
+          AttachStdout: true,
+          AttachStderr: !spec.tty,
+          Tty: spec.tty,
+          abortSignal: signal,
+        }),
+      );
+      const socket = await engine(exec.start({ hijack: true, stdin: true, Tty: spec.tty } as object));
+      return session(socket, spec.tty, {
+        resize: async (columns, rows) => {
+          await unlessStatus(exec.resize({ w: columns, h: rows }) as Promise<unknown>, 404, 409, 500);
+        },
+        exitCode: async () => (await unlessStatus(exec.inspect(), 404))?.ExitCode ?? undefined,
+      });
+    },
+    attach: async (id, streams, signal) => {
+      const container = docker.getContainer(id);
+      const socket = (await engine(
+        container.attach({
+          stream: true,
+          stdin: streams.stdin,
+          stdout: true,
+          stderr: true,
+          hijack: true,
+          abortSignal: signal,
+        }),
+      )) as Duplex;
+      return session(socket, streams.tty, {
+        resize: async (columns, rows) => {
+          await unlessStatus(container.resize({ w: columns, h: rows }) as Promise<unknown>, 404, 409, 500);
+        },
+        exitCode: async () => (await unlessStatus(container.inspect(), 404))?.State.ExitCode,
+      });
+    },
+    logs: async (id, query, signal) => {
+      const container = docker.getContainer(id);
+      const { Config } = await engine(container.inspect());
+      // Through the client's own `logs`, output that is not followed would be held in memory whole.
+      const stream = await engine(
+        dial(docker, {
+          path: `/containers/${id}/logs?`,
+          method: "GET",
+          isStream: true,
+          abortSignal: signal,
+          statusCodes: { 200: true, 404: "no such container", 500: "server error" },
+          options: {
+            follow: query.follow,
+            stdout: true,
+            stderr: true,
+            timestamps: query.timestamps,
+            ...(query.sinceMs === undefined ? {} : { since: query.sinceMs / 1000 }),
+            ...(query.tail === undefined ? {} : { tail: query.tail }),
+          },
+        }),
+      );
+      return Config.Tty ? raw(stream) : demultiplex(stream);
+    },
+    stats: async (id) => {
+      const options = { stream: false, "one-shot": true } as object;
+      const found = await unlessStatus(
+        docker.getContainer(id).stats(options) as unknown as Promise<EngineStats>,
+        404,
+        409,
+      );
+      return found && toStats(found);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** A pod's status from the state of its containers. Pure; the rules and texts are upstream's. */
+import type {
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+} from "@coracle/shared/api/generated/core-v1.ts";
+import { isSidecar, podQosClass } from "@coracle/shared/meta/pods.ts";
+import { formatTime } from "@coracle/shared/meta/time.ts";
+import { containerStatus, type ContainerFacts } from "./container-status.ts";
+import { conditionsOf } from "./conditions.ts";
+
+export interface StatusInput {
+  readonly pod: Pod;
+  /** The status last written or read. */
+  readonly previous: PodStatus | undefined;
+  readonly containers: readonly ContainerFacts[];
+  /** The sandbox runs and has its network. */
+  readonly sandboxReady: boolean;
+  readonly podIPs: readonly string[];
+  readonly hostIPs: readonly string[];
+  readonly startTime: number;
+  /** The pod failed as a whole: refused, evicted, out of time. */
+  readonly verdict?: { readonly reason: string; readonly message: string } | undefined;
+  /** It is being ended: what has stopped is not started again. */
+  readonly ending: boolean;
+  /** Conditions of the kubelet's own besides the usual: DisruptionTarget. */
+  readonly extra?: readonly PodCondition[] | undefined;
+  readonly now: number;
+}
+
+type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
+const failedOnce = (s: ContainerStatus): boolean => (s.lastState?.terminated?.exitCode ?? 0) !== 0;
+
+/** Where the init containers are: all done, one failed for good, or still at it. */
+function initState(pod: Pod, statuses: readonly ContainerStatus[]): "done" | "failed" | "pending" {
+  for (const spec of pod.spec?.initContainers ?? []) {
+    const status = statuses.find((s) => s.name === spec.name);
+    if (isSidecar(spec)) {
+      if (!status?.started && !status?.state?.terminated) return "pending";
+      continue;
+    }
+    const end = status?.state?.terminated;
+    if (end?.exitCode === 0) continue;
+    if (end) return (spec.restartPolicy ?? pod.spec?.restartPolicy) === "Never" ? "failed" : "pending";
+    if (status?.state?.waiting && failedOnce(status) && pod.spec?.restartPolicy === "Never") return "failed";
+    return "pending";
+  }
+  return "done";
+}
+
+/** The phase by the states of the main containers, and of init containers before them. */
+export function podPhase(
+  pod: Pod,
+  init: readonly ContainerStatus[],
+  main: readonly ContainerStatus[],
+  ending: boolean,
+): Phase {
+  const began = main.some((s) => s.state?.running ?? s.state?.terminated ?? s.lastState?.terminated);
+  const preparation = began ? "done" : initState(pod, init);
+  if (preparation === "failed") return "Failed";
+  if (preparation === "pending" && !(ending && init.every((s) => !s.state?.running))) return "Pending";
+  let [running, waiting, stopped, succeeded] = [0, 0, 0, 0];
+  for (const { state, lastState } of main) {
+    if (state?.running) running += 1;
+    else if (state?.terminated) {
+      stopped += 1;
+      if (state.terminated.exitCode === 0) succeeded += 1;
+    } else if (lastState?.terminated) stopped += 1;
+    else waiting += 1;
+  }
+  if (ending && running === 0 && init.every((s) => !s.state?.running))
+    return main.length > 0 && succeeded === main.length ? "Succeeded" : "Failed";
+  if (waiting > 0) return "Pending";
+  if (running > 0) return "Running";
+  const policy = pod.spec?.restartPolicy ?? "Always";
+  if (policy === "Always") return "Running";
+  if (succeeded === stopped) return "Succeeded";
+  return policy === "Never" ? "Failed" : "Running";
+}
+
+/** The whole status a kubelet reports. */
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod, previous, verdict } = input;
+  const initializing =
+    (pod.spec?.initContainers?.length ?? 0) > 0 &&
+    !input.containers.some((c) => c.kind === "main" && c.newest !== undefined);
+  const of = (...kinds: ContainerFacts["kind"][]): ContainerStatus[] =>
+    input.containers
+      .filter((c) => kinds.includes(c.kind))
+      .map((c) => containerStatus(c, initializing));
+  const init = of("init", "sidecar");
+  const main = of("main");
+  const ephemeral = of("ephemeral");
+  // A pod that has ended stays ended.
+  const settled = previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
+  const phase: Phase =
+    settled === "Succeeded" || settled === "Failed"
+      ? settled
+      : verdict && !input.containers.some((c) => c.newest?.state === "running")
+        ? "Failed"
+        : podPhase(pod, init, main, input.ending);
+  const { podIPs, hostIPs } = input;
+  return {
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    phase,
+    conditions: conditionsOf(input, { phase, init, main }),
+    ...(verdict ? { reason: verdict.reason, message: verdict.message } : {}),
+    ...(hostIPs[0] ? { hostIP: hostIPs[0], hostIPs: hostIPs.map((ip) => ({ ip })) } : {}),
+    ...(podIPs[0] ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) } : {}),
+    startTime: previous?.startTime ?? formatTime(input.startTime),
+    ...(init.length > 0 ? { initContainerStatuses: init } : {}),
+    containerStatuses: main,
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
+    qosClass: previous?.qosClass ?? podQosClass(pod),
+  };
+}
