@@ -21,8 +21,8 @@ export interface SyncOptions {
   readonly forgetFlows: (flows: readonly string[]) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** After each successful write. */
-  readonly onSynced: () => void;
+  /** After each successful write, with the Services it concerned. */
+  readonly onSynced: (keys: Iterable<string>) => void;
 }
 
 /** The Service an EndpointSlice belongs to, as a key; undefined for a slice of nobody. */
@@ -42,9 +42,10 @@ function localAddresses(slices: readonly EndpointSlice[], nodeName: string): str
 
 /**
  * Keeps the backend equal to the Services and slices. An event marks its Service; what is marked when the last write ends is
- * written together, in one transaction: the cost is that of the changed Services, not of all.
+ * written together, in one transaction: the cost is that of the changed Services, not of all. Nothing is written before the
+ * returned function is called, when the caches are full.
  */
-export function startSync(options: SyncOptions): void {
+export function startSync(options: SyncOptions): () => void {
   const { services, slices, backend, log, signal } = options;
   const dirty = new Set<string>();
   const current = new Map<string, Fragment>();
@@ -52,6 +53,7 @@ export function startSync(options: SyncOptions): void {
   /** How many Services use an address, so that it is removed with the last. */
   const localUses = new Map<string, number>();
   let everything = true;
+  let started = false;
   let running = false;
 
   slices.addIndex("service", (slice) => {
@@ -126,17 +128,18 @@ export function startSync(options: SyncOptions): void {
   }
 
   async function run(): Promise<void> {
-    if (running || signal.aborted) return;
+    if (!started || running || signal.aborted) return;
     running = true;
     try {
       while (!signal.aborted && (everything || dirty.size > 0)) {
         const keys = [...dirty];
         dirty.clear();
-        if (everything) {
+        const full = everything;
+        if (full) {
           everything = false;
           await writeAll();
         } else await writeChanged(keys);
-        options.onSynced();
+        options.onSynced(full ? current.keys() : keys);
       }
     } catch (error) {
       // The kernel's state and ours may differ now: write everything anew, which is one transaction too.
@@ -180,4 +183,8 @@ export function startSync(options: SyncOptions): void {
       mark(undefined);
     },
   });
+  return () => {
+    started = true;
+    mark(undefined);
+  };
 }

@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { endpointSlices, nodes, services } from "@coracle/shared/api/resources.ts";
+import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
+import { connectBusFromEnvironment } from "@coracle/shared/bus/connect.ts";
+import { createNatsClient } from "@coracle/shared/client/nats.ts";
+import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
+import { runProcess } from "@coracle/shared/process.ts";
+import { createNftablesBackend } from "./backends/nftables.ts";
+import { forgetFlows } from "./flows.ts";
+import { createHealthChecks } from "./health-checks.ts";
+import { startSync } from "./sync.ts";
+
+const env = process.env;
+const readyOn = (slices: readonly EndpointSlice[], node: string): number =>
+  slices.reduce(
+    (total, s) =>
+      total + (s.endpoints ?? []).filter((e) => e.nodeName === node && e.conditions?.ready !== false).length,
+    0,
+  );
+
+runProcess(
+  "kube-proxy",
+  async ({ log, signal, health }) => {
+    const backend = createNftablesBackend({ serviceCidr: env["CORACLE_SERVICE_CIDR"] ?? "10.96.0.0/16" });
+    if (process.argv.includes("--cleanup")) {
+      await backend.cleanUp();
+      return;
+    }
+    const nodeName = env["NODE_NAME"];
+    if (!nodeName) throw new Error("NODE_NAME is not set");
+    const bus = await connectBusFromEnvironment(log, signal);
+    const client = createNatsClient(bus);
+    const informers = createFeedInformerFactory({ bus, client, log });
+    const checks = createHealthChecks(log);
+    const serviceCache = informers.for(services);
+    const sliceCache = informers.for(endpointSlices);
+
+    let programmed = false;
+    health.add("rules", () => (programmed ? undefined : "not written yet"));
+    const start = startSync({
+      nodeName,
+      podCidr: env["CORACLE_POD_CIDR"] ?? "10.244.0.0/16",
+      services: serviceCache,
+      slices: sliceCache,
+      nodes: informers.for(nodes),
+      backend,
+      forgetFlows: forgetFlows(log),
+      log,
+      signal,
+      onSynced(keys) {
+        programmed = true;
+        for (const key of keys)
+          checks.set(key, serviceCache.get(key), readyOn(sliceCache.byIndex("service", key), nodeName));
+      },
+    });
+    await informers.start(signal);
+    start();
+    // The rules stay when the process ends: traffic goes on while it is replaced.
+    if (!signal.aborted) await once(signal, "abort");
+    checks.close();
+    await bus.close();
+  },
+  { healthHost: "0.0.0.0" },
+);
