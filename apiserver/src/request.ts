@@ -44,6 +44,8 @@ export interface RequestInfo {
   readonly name: string;
   /** What follows the subresource in the path (`…/proxy/healthz` → `healthz`); "" otherwise. */
   readonly subpath?: string | undefined;
+  /** Of a list, watch or deletecollection: what authorizers may take into account. */
+  readonly fieldSelector?: string | undefined;
 }
 
 /** The one way into the API, whatever the transport. It never rejects: failures are answers with a `Status` body. */

@@ -12,6 +12,8 @@ const verbs: Readonly<Record<string, string>> = {
 /** Subresources that a namespace has itself; any other word after its name is a namespaced resource. */
 const namespaceSubresources = new Set(["status", "finalize"]);
 
+const selecting = new Set(["list", "watch", "deletecollection"]);
+
 const nonResource = (method: string, path: string): RequestInfo => ({
   isResource: false,
   verb: method.toLowerCase(),
@@ -70,6 +72,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     verb = watching ? "watch" : "list";
     if (name === "") name = selectedName(query);
   }
+  const fieldSelector = query.get("fieldSelector");
   return {
     isResource: true,
     verb,
@@ -80,6 +83,10 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     subresource,
     namespace,
     name,
+    ...(fieldSelector ? { fieldSelector } : {}),
+    ...(selecting.has(verb) && query.has("fieldSelector")
+      ? { fieldSelector: query.get("fieldSelector") ?? "" }
+      : {}),
     ...(subpath.length > 0 ? { subpath: subpath.join("/") + (path.endsWith("/") ? "/" : "") } : {}),
   };
 }

@@ -83,6 +83,7 @@ function check(
       subresource: "",
       namespace: "",
       name: "",
+      ...(resource === "pods" && shard ? { fieldSelector: `spec.nodeName=${shard}` } : {}),
     };
     const decision = authorize(user, info);
     if (!decision.allowed)

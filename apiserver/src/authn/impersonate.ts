@@ -1,0 +1,85 @@
+import { badRequest } from "@coracle/shared/errors.ts";
+import type { RequestInfo, UserInfo } from "../request.ts";
+import type { Authorize } from "../authz/authorize.ts";
+import { denied } from "../authz/denied.ts";
+import {
+  anonymous,
+  parseServiceAccountUser,
+  serviceAccountGroups,
+  withAuthenticatedGroup,
+} from "./groups.ts";
+
+type Headers = Readonly<Record<string, string | undefined>>;
+const extraHeader = "impersonate-extra-";
+
+/**
+ * The user a request is made as: its own, or the one its Impersonate-* headers name, when it may impersonate each part of it.
+ * @throws ApiError 403
+ */
+export function impersonate(headers: Headers, user: UserInfo, authorize: Authorize): UserInfo {
+  const username = headers["impersonate-user"];
+  const uid = headers["impersonate-uid"];
+  const groups = list(headers["impersonate-group"]);
+  const extra = extrasOf(headers);
+  if (!username) {
+    if (uid || groups.length > 0 || Object.keys(extra).length > 0) {
+      throw badRequest("requested groups, extras or a uid without impersonating a user");
+    }
+    return user;
+  }
+  const demand = (resource: string, name: string, more: Partial<RequestInfo> = {}): void => {
+    const info = { ...base, resource, name, ...more };
+    const decision = authorize(user, info);
+    if (!decision.allowed) throw denied(user, info, decision.reason);
+  };
+  const account = parseServiceAccountUser(username);
+  if (account) demand("serviceaccounts", account.name, { namespace: account.namespace });
+  else demand("users", username);
+  for (const group of groups) demand("groups", group);
+  const authentication = { group: "authentication.k8s.io", version: "v1" };
+  if (uid) demand("uids", uid, authentication);
+  for (const [key, values] of Object.entries(extra)) {
+    for (const value of values) demand("userextras", value, { ...authentication, subresource: key });
+  }
+  const all = groups.length === 0 && account ? serviceAccountGroups(account.namespace) : groups;
+  if (username === anonymous.username)
+    return { ...anonymous, groups: [...new Set([...all, ...anonymous.groups])] };
+  return withAuthenticatedGroup({
+    username,
+    groups: all,
+    ...(uid ? { uid } : {}),
+    ...(Object.keys(extra).length > 0 ? { extra } : {}),
+  });
+}
+
+const base: RequestInfo = {
+  isResource: true,
+  verb: "impersonate",
+  path: "",
+  group: "",
+  version: "v1",
+  resource: "",
+  subresource: "",
+  namespace: "",
+  name: "",
+};
+
+/** Headers that are sent more than once arrive joined by a comma. */
+const list = (value: string | undefined): string[] =>
+  (value ?? "").split(",").flatMap((v) => (v.trim() ? [v.trim()] : []));
+
+function extrasOf(headers: Headers): Record<string, string[]> {
+  const extra: Record<string, string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(extraHeader)) extra[decode(name.slice(extraHeader.length))] = list(value);
+  }
+  return extra;
+}
+
+function decode(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}
