@@ -76,7 +76,7 @@ export const CORACLE_IMAGE = "coracle/coracle:dev";
 export const TESTSERVER_IMAGE = "coracle/testserver:dev";
 
 /** Debian packages the processes need beside Node: ip, nft, ps; nsenter is in the base. */
-export const RUNTIME_PACKAGES = ["iproute2", "nftables", "procps"] as const;
+export const RUNTIME_PACKAGES = ["conntrack", "iproute2", "nftables", "procps", "socat"] as const;
 
 /** What those name as a dependency only for the sake of installation scripts. */
 export const RUNTIME_WITHOUT = [
