@@ -36,7 +36,8 @@ export function validateSelectorAndTemplate(
   return [...errors, ...validateOwnedTemplate(spec.template, spec.selector, path.child("template"), kind)];
 }
 
-function validateOwnedTemplate(
+/** The pods of a template must match its selector and be ones that are always restarted. */
+export function validateOwnedTemplate(
   template: PodTemplateSpec | undefined,
   selector: LabelSelector | undefined,
   path: Path,
