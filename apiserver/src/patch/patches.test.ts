@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ApiError } from "@coracle/shared/errors.ts";
+import { schemaFor } from "../schema/registry.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { applyMergePatch } from "./merge-patch.ts";
 import { equal } from "./json.ts";
+import { applyPatch, parsePatch, patchTypeOf } from "./patch.ts";
 
 describe("merge patch", () => {
   it.each([
@@ -79,5 +82,89 @@ describe("JSON patch", () => {
   });
   it("refuses what is not a list of operations", () => {
     expect(() => applyJsonPatch(target, { op: "add" })).toThrow(expect.objectContaining({ code: 400 }));
+  });
+  it("does not let copies double an object without end", () => {
+    const double = Array.from({ length: 60 }, (_, i) => ({ op: "copy", from: "/spec", path: `/spec/c${i}` }));
+    expect(() => applyJsonPatch(target, double)).toThrow(expect.objectContaining({ code: 413 }));
+  });
+});
+
+describe("applyPatch", () => {
+  const pod = schemaFor("", "v1", "Pod")!;
+  it("knows a patch by its media type", () => {
+    expect(patchTypeOf("application/merge-patch+json; charset=utf-8")).toBe("merge");
+    expect(() => patchTypeOf("application/json")).toThrow(expect.objectContaining({ code: 415 }));
+    expect(() => patchTypeOf("application/strategic-merge-patch+json", true)).toThrow(
+      expect.objectContaining({ code: 415 }),
+    );
+  });
+  it("refuses bodies that are not JSON, too deep or of the wrong kind", () => {
+    expect(() => parsePatch(Buffer.from("{"))).toThrow(expect.objectContaining({ code: 400 }));
+    expect(() => parsePatch(Buffer.from(`${"[".repeat(5000)}${"]".repeat(5000)}`))).toThrow(
+      "exceeded max depth",
+    );
+    expect(() => applyPatch("merge", pod, {}, [])).toThrow(expect.objectContaining({ code: 400 }));
+    expect(() => applyPatch("json", pod, {}, [{ op: "replace", path: "", value: 1 }])).toThrow(
+      expect.objectContaining({ code: 400 }),
+    );
+  });
+  it("answers any patch with an object or a Status", () => {
+    const target = {
+      metadata: { labels: { a: "b" }, finalizers: ["x"] },
+      spec: { containers: [{ name: "a" }] },
+    };
+    const key = fc.constantFrom(
+      "metadata",
+      "spec",
+      "containers",
+      "labels",
+      "$patch",
+      "$retainKeys",
+      "$setElementOrder/containers",
+      "$deleteFromPrimitiveList/finalizers",
+      "finalizers",
+      "name",
+      "__proto__",
+    );
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof(
+        fc.constant(null),
+        fc.constantFrom("a", "delete", "replace", "merge"),
+        fc.integer(),
+        fc.array(tie("any"), { maxLength: 3 }),
+        fc.dictionary(key, tie("any"), { maxKeys: 4 }),
+      ),
+    })).any;
+    const operation = fc.record({
+      op: fc.constantFrom("add", "remove", "replace", "move", "copy", "test"),
+      path: fc.constantFrom(
+        "",
+        "/spec",
+        "/spec/containers/0",
+        "/metadata/labels/a",
+        "/x/y",
+        "/spec/containers/-",
+      ),
+      from: fc.constantFrom("", "/spec", "/spec/containers"),
+      value,
+    });
+    const check = (run: () => unknown) => {
+      let outcome: unknown;
+      try {
+        outcome = run();
+      } catch (error) {
+        outcome = error instanceof ApiError && error.code < 500 ? {} : error;
+      }
+      expect(outcome).not.toBeInstanceOf(Error);
+      expect(typeof outcome).toBe("object");
+    };
+    fc.assert(
+      fc.property(value, fc.array(operation), (patch, operations) => {
+        check(() => applyPatch("merge", pod, target, patch));
+        check(() => applyPatch("strategic", pod, target, patch));
+        check(() => applyPatch("json", pod, target, operations));
+      }),
+      { numRuns: 500 },
+    );
   });
 });

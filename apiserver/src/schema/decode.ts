@@ -3,6 +3,7 @@
  * a wrong type is an error in Go's words, nulls and empty optional fields disappear, quantities and times take their
  * canonical form. Each type is compiled once into closures; a request costs one walk over its own fields, in place.
  */
+import { goType, valueName } from "./go-names.ts";
 import { canonicalQuantity } from "./quantity.ts";
 import { canonicalDuration, canonicalMicroTime, canonicalTime } from "./time.ts";
 import type { Field, ListNode, MapNode, Node, ObjectNode, ScalarNode } from "./node.ts";
@@ -318,40 +319,4 @@ function mismatch(value: unknown, ctx: Context, node: Node): undefined {
   const where = fields.length > 0 ? `Go struct field ${ctx.struct}.${fields.join(".")}` : "Go value";
   ctx.error = `json: cannot unmarshal ${valueName(value, node)} into ${where} of type ${goType(node)}`;
   return undefined;
-}
-
-function valueName(value: unknown, node: Node): string {
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "number")
-    return node.kind === "scalar" && node.type.startsWith("int") ? `number ${value}` : "number";
-  return typeof value === "boolean" ? "bool" : typeof value;
-}
-
-const goScalars: Readonly<Record<string, string>> = {
-  boolean: "bool",
-  double: "float64",
-  bytes: "[]uint8",
-  quantity: "resource.Quantity",
-  intOrString: "int32",
-  time: "string",
-  microTime: "string",
-  duration: "string",
-};
-const shortName = (name: string): string => name.split(".").slice(-2).join(".");
-
-function goType(node: Node): string {
-  switch (node.kind) {
-    case "scalar":
-      return node.enumName ? shortName(node.enumName) : (goScalars[node.type] ?? node.type);
-    case "object":
-      return shortName(node.name);
-    case "map":
-      return `map[string]${goType(node.values)}`;
-    case "list":
-      return node.name ? shortName(node.name) : `[]${goType(node.items)}`;
-    case "any":
-      return "map[string]interface {}";
-    case "choice":
-      return shortName(node.name);
-  }
 }
