@@ -13,8 +13,9 @@ import { type Debian, isDebianRoot, openDebian } from "./debian.ts";
 import { importTree, inspectImages, type PresentImage, pull, tag } from "./engine.ts";
 import { type ImageSpec, images } from "./images.ts";
 import { buildOwn, bundleAll, hashFiles, inputsOf } from "./own.ts";
+import { needProgram } from "./host.ts";
 import { createProgress, type Job, type Progress } from "./progress.ts";
-import { run, works } from "./run.ts";
+import { run } from "./run.ts";
 import { nodeTree, packagesTree } from "./trees.ts";
 
 export interface BuildOptions {
@@ -65,10 +66,7 @@ async function openSource(session: Session): Promise<Debian> {
     if (!(await isDebianRoot()))
       throw new Error("no registry answers, and stand-in images can only be made as root on Debian");
     session.progress.note("No registry answers: making stand-ins from Debian packages and npm's node.");
-    if (!(await works("debootstrap", "--version")))
-      await run("apt-get", ["install", "--yes", "--no-install-recommends", "debootstrap"], {
-        env: { DEBIAN_FRONTEND: "noninteractive" },
-      });
+    await needProgram("debootstrap", "debootstrap");
     await mkdir(cache, { recursive: true });
     return openDebian(cache);
   })();

@@ -2,13 +2,14 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { build as esbuild } from "esbuild";
 import { bundle, bundlePath, present, root } from "./bundle.ts";
 import { buildImage, importTree } from "./engine.ts";
 import { type ImageSpec, type OwnRecipe, RUNTIME_PACKAGES, RUNTIME_WITHOUT } from "./images.ts";
 import { layOut } from "./layout.ts";
-import { run, works } from "./run.ts";
+import { needProgram } from "./host.ts";
+import { run } from "./run.ts";
 import { MERGED_DIRECTORIES, type TreeContext, unpack } from "./trees.ts";
 
 export interface OwnContext extends Omit<TreeContext, "debian"> {
@@ -30,7 +31,8 @@ export async function hashFiles(...paths: string[]): Promise<string> {
       entries === undefined
         ? [full]
         : entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    for (const file of files.toSorted()) hash.update(`${file}\0`).update(await readFile(file));
+    for (const file of files.toSorted())
+      hash.update(`${relative(root, file)}\0`).update(await readFile(file));
   }
   return hash.digest("hex");
 }
@@ -62,11 +64,7 @@ export function inputsOf(recipe: OwnRecipe): Promise<string> {
 
 /** Compiles one of our C files to a static binary, with the host's compiler (installed when it is missing). */
 async function compile(source: string, output: string): Promise<void> {
-  if (!(await works("gcc", "--version"))) {
-    await run("apt-get", ["install", "--yes", "--no-install-recommends", "gcc", "libc6-dev"], {
-      env: { DEBIAN_FRONTEND: "noninteractive" },
-    });
-  }
+  await needProgram("gcc", "gcc", "libc6-dev");
   await run("gcc", ["-static", "-Os", "-s", "-Wall", "-Wextra", "-o", output, join(root, source)]);
 }
 

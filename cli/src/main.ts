@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { buildImages } from "../../images/build.ts";
+import { RunError } from "../../images/run.ts";
 import { down } from "./down.ts";
 import { UserError } from "./exec.ts";
 import { checkLab } from "./lab.ts";
@@ -112,7 +113,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof UserError)) throw error;
+  if (!(error instanceof UserError || error instanceof RunError)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }
