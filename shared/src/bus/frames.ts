@@ -1,5 +1,14 @@
 /** The frames of a stream session: a type, a channel, a sequence number and a payload, one per message of the bus. */
-export const FrameType = { data: 0, credit: 1, close: 2, end: 3, ping: 4, pong: 5, accept: 6 } as const;
+export const FrameType = {
+  data: 0,
+  credit: 1,
+  close: 2,
+  end: 3,
+  ping: 4,
+  pong: 5,
+  accept: 6,
+  abort: 7,
+} as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 export interface Frame {

@@ -95,6 +95,10 @@ export function createSession(options: SessionOptions): Session {
     close();
     abort.abort(error);
   };
+  const breakOff = (error: ApiError): void => {
+    emit(FrameType.abort, 0, Buffer.from(JSON.stringify(error.status)));
+    fail(error);
+  };
   const pingMs = options.pingMs ?? 10_000;
   const deadMs = options.deadMs ?? 30_000;
   const heartbeat = setInterval(() => {
@@ -156,10 +160,7 @@ export function createSession(options: SessionOptions): Session {
     aborted: abort.signal,
     ended: ended.promise,
     accepted: accepted.promise,
-    breakOff(error) {
-      emit(FrameType.end, 0, Buffer.from(JSON.stringify(error.status)));
-      fail(error);
-    },
+    breakOff,
     accept: () => emit(FrameType.accept, 0, EMPTY),
     fail,
     send: (channel, bytes) =>
@@ -194,9 +195,7 @@ export function createSession(options: SessionOptions): Session {
       if (closed || !frame) return;
       heard = performance.now();
       if (frame.sequence !== expected >>> 0) {
-        const lost = serviceUnavailable("a part of the stream was lost");
-        emit(FrameType.end, 0, Buffer.from(JSON.stringify(lost.status)));
-        fail(lost);
+        breakOff(serviceUnavailable("a part of the stream was lost"));
         return;
       }
       expected += 1;
@@ -213,6 +212,13 @@ export function createSession(options: SessionOptions): Session {
           break;
         case FrameType.end:
           onPeerEnd(frame.payload);
+          break;
+        case FrameType.abort:
+          fail(
+            ApiError.from(
+              parseStatus(frame.payload) ?? serviceUnavailable("the stream was broken off").status,
+            ),
+          );
           break;
         case FrameType.ping:
           emit(FrameType.pong, 0, EMPTY);

@@ -1,7 +1,7 @@
 import { headers as natsHeaders, nuid, type NatsConnection, type Subscription } from "nats";
 import { ApiError, internalError, serviceUnavailable } from "../errors.ts";
 import { createSession, type DuplexChannels, type Session } from "./session.ts";
-import { sessionDownSubject, sessionUpSubject } from "./subjects.ts";
+import { sessionDownSubject, sessionUpSubject, unescapeToken } from "./subjects.ts";
 
 export type { DuplexChannels, Received } from "./session.ts";
 
@@ -23,6 +23,7 @@ export async function openStream(
   signal.throwIfAborted();
   const id = nuid.next();
   const node = nodeTokenOf(subject);
+  const name = unescapeToken(node);
   const up = sessionUpSubject(node, id);
   const onAbort = (): void => session.breakOff(serviceUnavailable("the request was aborted"));
   const session: Session = createSession({
@@ -38,7 +39,7 @@ export async function openStream(
     callback: (error, message) => {
       if (error) session.fail(serviceUnavailable(error.message));
       else if (message.headers?.code === 503)
-        session.fail(serviceUnavailable(`node ${node} is not connected to the cluster`));
+        session.fail(serviceUnavailable(`node ${name} is not connected to the cluster`));
       else session.deliver(message.data);
     },
   });
@@ -47,7 +48,7 @@ export async function openStream(
   headers.set("session", id);
   nc.publish(subject, JSON.stringify(open), { reply: down, headers });
   const timer = setTimeout(
-    () => session.breakOff(serviceUnavailable(`node ${node} did not answer in time`)),
+    () => session.breakOff(serviceUnavailable(`node ${name} did not answer in time`)),
     ACCEPT_MS,
   );
   try {
