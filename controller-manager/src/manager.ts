@@ -44,17 +44,17 @@ const resourcesOf = (controller: Controller): Resource<unknown>[] => [
 ];
 
 /** Without the controllers of kinds this API does not serve: they would wait for ever for their caches. */
-async function servable(
-  controllers: readonly Controller[],
-  ctx: ControllerContext,
-): Promise<Controller[]> {
+async function servable(controllers: readonly Controller[], ctx: ControllerContext): Promise<Controller[]> {
   const served = new Set((await discover(ctx.client, ctx.signal)).map((r) => storageNameOf(r)));
   return controllers.filter((controller) => {
     const missing = resourcesOf(controller)
       .map((r) => storageNameOf(r))
       .filter((name) => !served.has(name));
     if (missing.length > 0)
-      ctx.log.warn({ controller: controller.name, missing }, "controller left out: the API does not serve its kinds");
+      ctx.log.warn(
+        { controller: controller.name, missing },
+        "controller left out: the API does not serve its kinds",
+      );
     return missing.length === 0;
   });
 }
@@ -64,11 +64,13 @@ export async function runAll(
   controllers: readonly Controller[],
   loops: readonly Loop[],
   ctx: ControllerContext,
+  /** For tests: all write to the context's recorder. */
+  { sharedEvents = false } = {},
 ): Promise<void> {
   const running = await servable(controllers, ctx);
   await Promise.all([
     runControllers(
-      running.map((c) => withOwnEvents(c, ctx)),
+      running.map((c) => (sharedEvents ? c : withOwnEvents(c, ctx))),
       ctx,
     ),
     ...loops.map((loop) => loop.run({ ...ctx, log: ctx.log.child({ controller: loop.name }) })),

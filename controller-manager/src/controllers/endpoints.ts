@@ -92,7 +92,11 @@ async function write(
     semanticEqual(existing.metadata.labels, wantedLabels)
   )
     return;
-  const { [OVER_CAPACITY]: _over, [TRIGGER_TIME]: _time, ...annotations } = existing?.metadata.annotations ?? {};
+  const {
+    [OVER_CAPACITY]: _over,
+    [TRIGGER_TIME]: _time,
+    ...annotations
+  } = existing?.metadata.annotations ?? {};
   const object: Endpoints = {
     apiVersion: "v1",
     kind: "Endpoints",

@@ -6,7 +6,6 @@ export interface Findings {
   readonly remaining: Map<string, number>;
   /** Objects left that have this finalizer. */
   readonly finalizers: Map<string, number>;
-  estimateSeconds: number;
 }
 
 export const emptyFindings = (): Findings => ({
@@ -14,7 +13,6 @@ export const emptyFindings = (): Findings => ({
   failures: [],
   remaining: new Map(),
   finalizers: new Map(),
-  estimateSeconds: 0,
 });
 
 interface Said {
@@ -36,7 +34,10 @@ const say = (
   message: bad ? badMessage : goodMessage,
 });
 
-const listed = (counts: ReadonlyMap<string, number>, print: (name: string, count: number) => string): string =>
+const listed = (
+  counts: ReadonlyMap<string, number>,
+  print: (name: string, count: number) => string,
+): string =>
   [...counts]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, count]) => print(name, count))

@@ -9,6 +9,7 @@ import {
 import { ApiError, isNotFound, printGroupResource } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { semanticEqual } from "../canonical.ts";
+import { createBackoff, type Backoff } from "../backoff.ts";
 import { setCondition } from "../conditions.ts";
 import { discover, supports, type Discovered } from "../discovery.ts";
 import { messageOf } from "../pods/control.ts";
@@ -19,11 +20,15 @@ const FINALIZER = "kubernetes";
 const PARALLEL = 8;
 
 /** Empties namespaces that are being deleted, pods first, and then lets them go. */
-export const namespaceController = (): Controller =>
-  defineController({
+export function namespaceController(): Controller {
+  let backoff: Backoff;
+  return defineController({
     name: "namespace",
     for: namespaces,
     watches: [{ resource: pods, keys: (pod, _old, ctx) => terminatingNamespaceOf(pod, ctx) }],
+    setup: (ctx) => {
+      backoff = createBackoff({ firstMs: 500, maxMs: 10_000, now: () => ctx.clock.now() });
+    },
     async reconcile(key, ctx): Promise<Result> {
       const namespace = ctx.informers.for(namespaces).get(key);
       if (namespace?.metadata.deletionTimestamp === undefined) return undefined;
@@ -31,12 +36,16 @@ export const namespaceController = (): Controller =>
       const findings = await deleteContent(ctx, key);
       const current = await writeStatus(ctx, namespace, findings);
       if (findings.failures.length > 0) throw new Error(findings.failures.join("; "));
-      if (findings.remaining.size > 0)
-        return { requeueAfterMs: (Math.floor(findings.estimateSeconds / 2) + 1) * 1000 };
+      if (findings.remaining.size > 0) {
+        // Pods' ends bring us back at once; for all else, whose ends we do not watch, we look again.
+        backoff.next(key);
+        return { requeueAfterMs: backoff.wait(key) };
+      }
       await finalize(ctx, current);
       return undefined;
     },
   });
+}
 
 /** The last pod's end is what most deletions wait for. */
 function terminatingNamespaceOf(pod: KubeObject, ctx: ControllerContext): string[] {
@@ -86,12 +95,8 @@ async function deleteAll(
     const left = await client.list(resource, { namespace, signal });
     if (left.items.length === 0) return;
     findings.remaining.set(printed, left.items.length);
-    for (const object of left.items) {
-      for (const finalizer of object.metadata.finalizers ?? [])
-        findings.finalizers.set(finalizer, (findings.finalizers.get(finalizer) ?? 0) + 1);
-      const grace = resource.plural === "pods" ? (object.metadata.deletionGracePeriodSeconds ?? 0) : 15;
-      findings.estimateSeconds = Math.max(findings.estimateSeconds, grace);
-    }
+    for (const finalizer of left.items.flatMap((o) => o.metadata.finalizers ?? []))
+      findings.finalizers.set(finalizer, (findings.finalizers.get(finalizer) ?? 0) + 1);
   } catch (error) {
     if (isNotFound(error) || (error instanceof ApiError && error.code === 405)) return;
     signal.throwIfAborted();
@@ -117,7 +122,11 @@ async function deleteEach(
   }
 }
 
-async function writeStatus(ctx: ControllerContext, namespace: Namespace, findings: Findings): Promise<Namespace> {
+async function writeStatus(
+  ctx: ControllerContext,
+  namespace: Namespace,
+  findings: Findings,
+): Promise<Namespace> {
   let conditions: NamespaceCondition[] = namespace.status?.conditions ?? [];
   for (const condition of contentConditions(findings))
     conditions = setCondition(conditions, condition, ctx.clock.now());

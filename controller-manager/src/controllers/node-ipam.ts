@@ -26,25 +26,17 @@ export function nodeIpamController(clusterCidr: string): Controller {
       if (!node || node.spec?.podCIDR || node.metadata.deletionTimestamp !== undefined) return;
       const cidr = cidrs.allocate(key);
       if (!cidr) {
-        ctx.events.record(
-          node,
-          "Normal",
-          "CIDRNotAvailable",
-          `Node ${key} status is now: CIDRNotAvailable`,
+        ctx.events.record(node, "Normal", "CIDRNotAvailable", `Node ${key} status is now: CIDRNotAvailable`);
+        throw new Error(
+          "failed to allocate cidr: CIDR allocation failed; there are no remaining CIDRs left to allocate",
         );
-        throw new Error("failed to allocate cidr: CIDR allocation failed; there are no remaining CIDRs left to allocate");
       }
       const body = {
         metadata: { uid: node.metadata.uid },
         spec: { podCIDR: cidr, podCIDRs: [cidr] },
       };
       try {
-        await ctx.client.patch(
-          nodes,
-          { name: key },
-          { type: "strategic", body },
-          { signal: ctx.signal },
-        );
+        await ctx.client.patch(nodes, { name: key }, { type: "strategic", body }, { signal: ctx.signal });
       } catch (error) {
         // The range stays taken when the outcome is unknown; a later look at the node settles it.
         if (isNotFound(error)) {

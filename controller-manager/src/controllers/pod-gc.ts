@@ -29,7 +29,9 @@ export function podGcController(): Controller {
   return defineController({
     name: "pod-gc",
     for: nodes,
-    watches: [{ resource: pods, keys: (pod, old) => keysOfPod(pod as Pod, old as Pod | undefined, finished) }],
+    watches: [
+      { resource: pods, keys: (pod, old) => keysOfPod(pod as Pod, old as Pod | undefined, finished) },
+    ],
     setup(ctx) {
       indexByNode(ctx.informers.for(pods));
       ctx.informers.for(pods).on({
@@ -137,4 +139,3 @@ async function deleteAll(ctx: ControllerContext, victims: readonly Pod[]): Promi
   }
   return undefined;
 }
-

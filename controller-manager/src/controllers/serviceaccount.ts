@@ -26,10 +26,8 @@ export const serviceAccountController = (): Controller =>
         kind: "ServiceAccount",
         metadata: { name: DEFAULT, namespace: key },
       };
-      await ctx.client
-        .create(serviceAccounts, account, { signal: ctx.signal })
-        .catch((error: unknown) => {
-          if (!isAlreadyExists(error) && !namespaceTerminating(error)) throw error;
-        });
+      await ctx.client.create(serviceAccounts, account, { signal: ctx.signal }).catch((error: unknown) => {
+        if (!isAlreadyExists(error) && !namespaceTerminating(error)) throw error;
+      });
     },
   });

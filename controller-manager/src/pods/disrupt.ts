@@ -14,7 +14,8 @@ export interface Disruption {
 
 /** Says in the pod's status why it is about to be deleted, so that its Job or its user can tell a disruption from a failure. */
 export async function markDisrupted(ctx: ControllerContext, pod: Pod, disruption: Disruption): Promise<void> {
-  if (podCondition(pod, "DisruptionTarget")?.status === "True" && (!disruption.fail || isTerminal(pod))) return;
+  if (podCondition(pod, "DisruptionTarget")?.status === "True" && (!disruption.fail || isTerminal(pod)))
+    return;
   const next = {
     type: "DisruptionTarget",
     status: "True",

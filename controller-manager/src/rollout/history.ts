@@ -106,11 +106,7 @@ async function createRevision<T extends Historied>(
       };
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      const existing = await ctx.client.get(
-        controllerRevisions,
-        { name, namespace },
-        { signal: ctx.signal },
-      );
+      const existing = await ctx.client.get(controllerRevisions, { name, namespace }, { signal: ctx.signal });
       if (controllerOf(existing)?.uid === owner.metadata.uid && semanticEqual(existing.data, data))
         return { current: existing, collisionCount };
     }

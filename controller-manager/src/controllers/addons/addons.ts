@@ -16,7 +16,10 @@ interface Addon {
 }
 
 /** Keeps the cluster's own add-ons as their manifests say: applied at start, and again when somebody changes or deletes them. */
-export const addonsLoop = (directory: string, values: Readonly<Record<string, string | undefined>>): Loop => ({
+export const addonsLoop = (
+  directory: string,
+  values: Readonly<Record<string, string | undefined>>,
+): Loop => ({
   name: "addons",
   async run(ctx) {
     const manifests = await loadManifests(directory, values);
@@ -36,7 +39,10 @@ export const addonsLoop = (directory: string, values: Readonly<Record<string, st
         follow(ctx, addons, watched, (id) => queue.add(id), manifests);
       } catch (error) {
         if (ctx.signal.aborted) return;
-        ctx.log.info({ err: error, kind: manifest?.kind, name: manifest?.metadata.name }, "add-on will be tried again");
+        ctx.log.info(
+          { err: error, kind: manifest?.kind, name: manifest?.metadata.name },
+          "add-on will be tried again",
+        );
         queue.addRateLimited(index);
       } finally {
         queue.done(index);
@@ -58,7 +64,8 @@ async function addonFor(
   const group = groupOf(manifest.apiVersion ?? "");
   const resources = await discover(ctx.client, ctx.signal);
   const resource = resources.find((r) => r.group === group && r.kind === manifest.kind);
-  if (!resource) throw new Error(`no matches for kind "${manifest.kind}" in version "${manifest.apiVersion}"`);
+  if (!resource)
+    throw new Error(`no matches for kind "${manifest.kind}" in version "${manifest.apiVersion}"`);
   const addon = { resource, manifest };
   addons.set(idOf(manifest), addon);
   return addon;

@@ -226,9 +226,7 @@ async function apply(
 ): Promise<void> {
   const owner = { key, object: view.ds, resource: daemonSets };
   const create = changes.create.slice(0, BURST);
-  const deletions = changes.remove
-    .slice(0, BURST)
-    .map((pod) => deletePod(ctx, expectations, owner, pod));
+  const deletions = changes.remove.slice(0, BURST).map((pod) => deletePod(ctx, expectations, owner, pod));
   const results = await Promise.allSettled([
     slowStart(
       create.length,
@@ -288,9 +286,5 @@ function statusOf(ctx: ControllerContext, view: View, history: History): DaemonS
 async function writeStatus(ctx: ControllerContext, view: View, history: History): Promise<void> {
   const status = statusOf(ctx, view, history);
   if (semanticEqual(status, view.ds.status)) return;
-  await ctx.client.update(
-    daemonSets,
-    { ...view.ds, status },
-    { subresource: "status", signal: ctx.signal },
-  );
+  await ctx.client.update(daemonSets, { ...view.ds, status }, { subresource: "status", signal: ctx.signal });
 }

@@ -28,8 +28,15 @@ function tolerationsOf(template: PodTemplateSpec | undefined): Toleration[] {
     ? [...TOLERATIONS, exists("network-unavailable", "NoSchedule")]
     : TOLERATIONS;
   const same = (a: Toleration, b: Toleration): boolean =>
-    a.key === b.key && a.effect === b.effect && (a.operator ?? "") === (b.operator ?? "") && !a.value && !b.value;
-  return [...given, ...added.filter((t) => !given.some((g) => same(g, t) && g.tolerationSeconds === undefined))];
+    a.key === b.key &&
+    a.effect === b.effect &&
+    (a.operator ?? "") === (b.operator ?? "") &&
+    !a.value &&
+    !b.value;
+  return [
+    ...given,
+    ...added.filter((t) => !given.some((g) => same(g, t) && g.tolerationSeconds === undefined)),
+  ];
 }
 
 const TEMPLATE_GENERATION = "deprecated.daemonset.template.generation";
@@ -57,9 +64,7 @@ export function templateFor(ds: DaemonSet, node: string, hash: string): PodTempl
         nodeAffinity: {
           ...affinity?.nodeAffinity,
           requiredDuringSchedulingIgnoredDuringExecution: {
-            nodeSelectorTerms: [
-              { matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] },
-            ],
+            nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: [node] }] }],
           },
         },
       },

@@ -108,7 +108,6 @@ export function surplusOn(running: readonly Pod[], input: Omit<RollInput, "pods"
   const old = sorted.find((p) => !isCurrent(p, input.hash));
   const surplus = sorted.filter((p) => p !== fresh && p !== old);
   if (!fresh || !old) return surplus;
-  const replaced =
-    !isPodReady(old) || isPodAvailable(fresh, input.ds.spec?.minReadySeconds ?? 0, input.now);
+  const replaced = !isPodReady(old) || isPodAvailable(fresh, input.ds.spec?.minReadySeconds ?? 0, input.now);
   return replaced ? [...surplus, old] : surplus;
 }

@@ -37,11 +37,7 @@ export function maxUnavailable(d: Deployment): number {
 }
 
 /** The size the new ReplicaSet may grow to now. */
-export function newReplicaSetSize(
-  d: Deployment,
-  all: readonly ReplicaSet[],
-  newReplicas: number,
-): number {
+export function newReplicaSetSize(d: Deployment, all: readonly ReplicaSet[], newReplicas: number): number {
   if (!isRolling(d)) return replicasOf(d);
   const room = replicasOf(d) + fences(d).maxSurge - sum(all, replicasOf);
   if (room <= 0) return newReplicas;
@@ -61,11 +57,7 @@ export type Sizes = Map<string, number>;
  * How far old ReplicaSets may shrink now: first by replicas that are not available anyway, then by available ones as long as
  * enough stay available in all.
  */
-export function shrinkOld(
-  d: Deployment,
-  newRs: ReplicaSet | undefined,
-  old: readonly ReplicaSet[],
-): Sizes {
+export function shrinkOld(d: Deployment, newRs: ReplicaSet | undefined, old: readonly ReplicaSet[]): Sizes {
   const sizes: Sizes = new Map();
   const all = newRs ? [...old, newRs] : old;
   const minAvailable = replicasOf(d) - maxUnavailable(d);
@@ -113,9 +105,14 @@ export function proportionalSizes(d: Deployment, active: readonly ReplicaSet[]):
     done += step;
     sizes.set(rs.metadata.name ?? "", replicasOf(rs) + step);
   }
-  const largest = bySize[0]?.metadata.name;
-  if (largest !== undefined)
-    sizes.set(largest, Math.max(0, (sizes.get(largest) ?? 0) + change - done));
+  // What rounding left over falls on the largest, and on the next when that has no more to give.
+  let leftover = change - done;
+  for (const rs of bySize) {
+    const size = sizes.get(rs.metadata.name ?? "") ?? 0;
+    const next = Math.max(0, size + leftover);
+    leftover -= next - size;
+    sizes.set(rs.metadata.name ?? "", next);
+  }
   return sizes;
 }
 

@@ -27,7 +27,10 @@ const NOT_COPIED = new Set([
 function withoutHash(template: PodTemplateSpec | undefined): unknown {
   const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {};
   const annotations = template?.metadata?.annotations ?? {};
-  return { ...template, metadata: { ...template?.metadata, labels, annotations, creationTimestamp: undefined } };
+  return {
+    ...template,
+    metadata: { ...template?.metadata, labels, annotations, creationTimestamp: undefined },
+  };
 }
 
 export const sameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean =>

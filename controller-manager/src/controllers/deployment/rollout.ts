@@ -22,7 +22,8 @@ export interface Rollout {
 }
 
 export const allOf = (r: Rollout): readonly ReplicaSet[] => (r.current ? [...r.old, r.current] : r.old);
-export const activeOf = (sets: readonly ReplicaSet[]): ReplicaSet[] => sets.filter((rs) => replicasOf(rs) > 0);
+export const activeOf = (sets: readonly ReplicaSet[]): ReplicaSet[] =>
+  sets.filter((rs) => replicasOf(rs) > 0);
 
 export async function writeStatus(r: Rollout, status: DeploymentStatus): Promise<void> {
   if (semanticEqual(status, r.deployment.status)) return;
@@ -40,7 +41,11 @@ export async function scale(r: Rollout, rs: ReplicaSet, replicas: number): Promi
   if (before === replicas && semanticEqual(annotations, rs.metadata.annotations)) return rs;
   const updated = await r.ctx.client.update(
     replicaSets,
-    { ...rs, metadata: { ...rs.metadata, annotations }, spec: { ...rs.spec, replicas } as typeof rs.spec & object },
+    {
+      ...rs,
+      metadata: { ...rs.metadata, annotations },
+      spec: { ...rs.spec, replicas } as typeof rs.spec & object,
+    },
     { signal: r.ctx.signal },
   );
   if (before !== replicas) announceScaling(r, rs, before, replicas);

@@ -56,7 +56,8 @@ function hasProgressed(old: DeploymentStatus | undefined, next: DeploymentStatus
 /** When the present rollout has been without progress for too long; undefined when it cannot be. */
 function deadlineOf(d: Deployment): number | undefined {
   const condition = progressing(d);
-  if (!hasProgressDeadline(d) || !condition || condition.reason === "NewReplicaSetAvailable") return undefined;
+  if (!hasProgressDeadline(d) || !condition || condition.reason === "NewReplicaSetAvailable")
+    return undefined;
   const since = Date.parse(condition.lastUpdateTime ?? "");
   return Number.isNaN(since) ? undefined : since + (d.spec?.progressDeadlineSeconds ?? 0) * 1000;
 }
@@ -73,7 +74,12 @@ export function progressCheckIn(d: Deployment, status: DeploymentStatus, now: nu
   return Math.max(0, deadline - now) + 1000;
 }
 
-function counts(d: Deployment, newRs: ReplicaSet | undefined, all: readonly ReplicaSet[], now: number): DeploymentStatus {
+function counts(
+  d: Deployment,
+  newRs: ReplicaSet | undefined,
+  all: readonly ReplicaSet[],
+  now: number,
+): DeploymentStatus {
   const available = sum(all, (rs) => rs.status?.availableReplicas ?? 0);
   const terminating = sum(all, (rs) => rs.status?.terminatingReplicas ?? 0);
   const nonZero = (n: number): number | undefined => (n === 0 ? undefined : n);
@@ -132,7 +138,8 @@ export function rolloutStatus(
         now,
         refresh,
       );
-    if (isComplete(d, status)) conditions = say("True", "NewReplicaSetAvailable", "has successfully progressed.");
+    if (isComplete(d, status))
+      conditions = say("True", "NewReplicaSetAvailable", "has successfully progressed.");
     else if (hasProgressed(d.status, status))
       conditions = say("True", "ReplicaSetUpdated", "is progressing.", true);
     else if (isTimedOut(d, now))

@@ -9,10 +9,7 @@ import { semanticEqual } from "../../canonical.ts";
 export function targetPortIn(pod: Pod, port: ServicePort): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === "number") return target || port.port;
-  const containers = [
-    ...(pod.spec?.containers ?? []),
-    ...(pod.spec?.initContainers ?? []).filter(isSidecar),
-  ];
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter(isSidecar)];
   return containers
     .flatMap((c) => c.ports ?? [])
     .find((p) => p.name === target && (p.protocol ?? "TCP") === (port.protocol ?? "TCP"))?.containerPort;

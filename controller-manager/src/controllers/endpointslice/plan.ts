@@ -16,7 +16,8 @@ export interface SlicePlan {
   readonly remove: readonly EndpointSlice[];
 }
 
-const identity = (e: Endpoint): string => canonicalJson([e.addresses.toSorted(), e.targetRef?.uid, e.hostname]);
+const identity = (e: Endpoint): string =>
+  canonicalJson([e.addresses.toSorted(), e.targetRef?.uid, e.hostname]);
 
 const portsKey = (ports: readonly EndpointPort[] | undefined): string =>
   (ports ?? [])

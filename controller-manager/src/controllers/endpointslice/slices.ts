@@ -66,8 +66,7 @@ export async function writeSlices(
   const removed = new Set(plan.remove);
   const changed = new Set(plan.update.map((s) => s.metadata.uid));
   const relabelled = layout.existing.filter(
-    (s) =>
-      !removed.has(s) && !changed.has(s.metadata.uid) && !semanticEqual(s.metadata.labels, owner.labels),
+    (s) => !removed.has(s) && !changed.has(s.metadata.uid) && !semanticEqual(s.metadata.labels, owner.labels),
   );
   const create = [...plan.create];
   const empty = create.length === 0 && layout.existing.length === plan.remove.length;

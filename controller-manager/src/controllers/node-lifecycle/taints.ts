@@ -14,7 +14,9 @@ const PRESSURE: Readonly<Record<string, string>> = {
 };
 
 const OURS = new Set([
-  ...[NOT_READY, UNREACHABLE, `${PREFIX}unschedulable`, ...Object.values(PRESSURE)].map((k) => `${k}:NoSchedule`),
+  ...[NOT_READY, UNREACHABLE, `${PREFIX}unschedulable`, ...Object.values(PRESSURE)].map(
+    (k) => `${k}:NoSchedule`,
+  ),
   `${NOT_READY}:NoExecute`,
   `${UNREACHABLE}:NoExecute`,
 ]);

@@ -38,7 +38,8 @@ export function createZones(): Zones {
     zone?.nodes.delete(node);
     zoneOf.delete(node);
   };
-  const allFull = (): boolean => [...zones.values()].every((z) => z.nodes.size === 0 || stateOf(z) === "full");
+  const allFull = (): boolean =>
+    [...zones.values()].every((z) => z.nodes.size === 0 || stateOf(z) === "full");
   const rateOf = (zone: Zone): number => {
     switch (stateOf(zone)) {
       case "partial":

@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { requestOf, startInProcess, type InProcessApi } from "@coracle/apiserver/testing/in-process.ts";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { namespaces, pods, type Resource } from "@coracle/shared/api/resources.ts";
+import type { Client } from "@coracle/shared/client/client.ts";
+import type { HttpsClient } from "@coracle/shared/client/https.ts";
+import type { Controller, ControllerContext } from "@coracle/shared/controller/controller.ts";
+import { isNotFound } from "@coracle/shared/errors.ts";
+import { createWatchInformerFactory } from "@coracle/shared/informer/watch.ts";
+import { createLogger } from "@coracle/shared/log.ts";
+import type { Loop } from "../loop.ts";
+import { runAll } from "../manager.ts";
+import { timestamp } from "../conditions.ts";
+
+/** Controllers on a real API server in this process, with watches that can be made to lag. */
+export interface Harness extends AsyncDisposable {
+  readonly client: Client;
+  readonly api: InProcessApi;
+  readonly ctx: ControllerContext;
+  /** What was recorded, oldest first: `Reason message`. */
+  readonly events: readonly string[];
+  list<T>(resource: Resource<T>, labelSelector?: string): Promise<T[]>;
+  /** Waits until `check` returns something other than undefined and false. */
+  eventually<T>(what: string, check: () => Promise<T | undefined | false>, timeoutMs?: number): Promise<T>;
+}
+
+export interface HarnessOptions {
+  readonly controllers: readonly Controller[];
+  readonly loops?: readonly Loop[];
+  /** Delay of each watch event, so that caches are stale. */
+  readonly lagMs?: () => number;
+  /** Pods become Running and Ready by themselves, and end when deleted: a node with no containers. */
+  readonly kubelet?: boolean;
+}
+
+export const NAMESPACE = "default";
+
+export async function startHarness(options: HarnessOptions): Promise<Harness> {
+  const api = await startInProcess();
+  const stop = new AbortController();
+  const log = createLogger("test");
+  log.level = process.env["CORACLE_LOG_LEVEL"] ?? "silent";
+  const informers = createWatchInformerFactory({ client: streaming(api, options.lagMs), log });
+  const recorded: string[] = [];
+  const ctx: ControllerContext = {
+    client: api.client,
+    informers,
+    events: {
+      record: (_object, _type, reason, message) => void recorded.push(`${reason} ${message}`),
+      flush: () => Promise.resolve(),
+    },
+    log,
+    clock: { now: Date.now },
+    signal: stop.signal,
+  };
+  await api.client.create(namespaces, { metadata: { name: NAMESPACE } }).catch(() => undefined);
+  const running = runAll(options.controllers, options.loops ?? [], ctx, { sharedEvents: true });
+  const failed = running.catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  });
+  if (options.kubelet) followPods(ctx);
+  return {
+    client: api.client,
+    api,
+    ctx,
+    events: recorded,
+    list: async (resource, labelSelector) =>
+      (await api.client.list(resource, { ...(labelSelector ? { labelSelector } : {}) })).items,
+    eventually: (what, check, timeoutMs = 10_000) => eventually(what, check, timeoutMs),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await failed;
+      await api.stop();
+    },
+  };
+}
+
+async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined | false>,
+  timeoutMs: number,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await check();
+      if (value !== undefined && value !== false) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > end) throw new Error(`never happened: ${what}`, { cause: last });
+    await sleep(15);
+  }
+}
+
+function streaming(api: InProcessApi, lagMs: (() => number) | undefined): HttpsClient {
+  const text = (body: Uint8Array | string): string =>
+    typeof body === "string" ? body : Buffer.from(body).toString();
+  const stream: HttpsClient["transport"]["stream"] = async ({ path, headers, signal }) => {
+    const response = await api.handle(
+      requestOf({ method: "GET", path, headers: headers ?? {}, ...(signal ? { signal } : {}) }),
+    );
+    const { body } = response;
+    const whole = typeof body === "string" || body instanceof Uint8Array;
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: () => Promise.resolve(whole ? text(body) : ""),
+      lines: whole ? linesOf([text(body)], undefined) : linesOf(body, lagMs),
+    } as Awaited<ReturnType<HttpsClient["transport"]["stream"]>>;
+  };
+  return {
+    ...api.client,
+    transport: { stream } as HttpsClient["transport"],
+    close: () => undefined,
+  };
+}
+
+async function* linesOf(
+  chunks: Iterable<string> | AsyncIterable<Uint8Array | string>,
+  lagMs: (() => number) | undefined,
+): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of chunks) {
+    const parts = (rest + (typeof chunk === "string" ? chunk : Buffer.from(chunk).toString())).split("\n");
+    rest = parts.pop() ?? "";
+    for (const line of parts) {
+      if (line === "") continue;
+      if (lagMs) await sleep(lagMs());
+      yield line;
+    }
+  }
+}
+
+/** Stands in for scheduler and kubelet: every pod gets a node, an address and readiness; a deleted one goes at once. */
+function followPods(ctx: ControllerContext): void {
+  let address = 1;
+  const quietly = (work: Promise<unknown>): void =>
+    void work.catch((error: unknown) => {
+      if (!isNotFound(error) && !ctx.signal.aborted) ctx.log.debug({ err: error }, "fake kubelet");
+    });
+  const run = async (pod: Pod): Promise<void> => {
+    const { name = "", namespace } = pod.metadata;
+    const now = timestamp(Date.now());
+    const ip = `10.244.0.${address++}`;
+    await ctx.client.patch(
+      pods,
+      { name, namespace },
+      {
+        type: "merge",
+        body: {
+          status: {
+            phase: "Running",
+            podIP: ip,
+            podIPs: [{ ip }],
+            startTime: now,
+            conditions: [{ type: "Ready", status: "True", lastTransitionTime: now }],
+          },
+        },
+      },
+      { subresource: "status" },
+    );
+  };
+  const see = (pod: Pod): void => {
+    const { name = "", namespace } = pod.metadata;
+    if (pod.metadata.deletionTimestamp)
+      quietly(ctx.client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0 }));
+    else if (!pod.status?.podIP) quietly(run(pod));
+  };
+  ctx.informers.for(pods).on({ add: see, update: see });
+}
