@@ -1,8 +1,13 @@
-import { clone, get, isObject, put } from "./json.ts";
+import { badRequest } from "@coracle/shared/errors.ts";
+import { clone, get, isObject, put, tooDeep } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 
-/** RFC 7386: objects merge, null removes, all else replaces. The result shares nothing with its inputs. */
+/**
+ * RFC 7386: objects merge, null removes, all else replaces. The result shares nothing with its inputs.
+ * @throws ApiError 400 for a patch nested without end
+ */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
+  if (tooDeep(patch)) throw badRequest("exceeded max depth");
   if (!isObject(patch)) return clone(patch);
   const result: JsonObject = isObject(target) ? clone(target) : {};
   mergeInto(result, patch);

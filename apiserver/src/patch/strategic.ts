@@ -5,7 +5,7 @@
 import { ApiError, badRequest } from "@coracle/shared/errors.ts";
 import type { Field, Node } from "../schema/node.ts";
 import { arrange } from "./element-order.ts";
-import { clone, equal, get, isObject, put } from "./json.ts";
+import { clone, equal, get, isObject, put, tooDeep } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 
 const directive = "$patch";
@@ -18,6 +18,7 @@ const deletePrefix = "$deleteFromPrimitiveList/";
  * @throws ApiError 400 for a malformed patch, 422 for a list element without its merge key
  */
 export function applyStrategicMergePatch(node: Node, target: JsonObject, patch: JsonObject): JsonObject {
+  if (tooDeep(patch)) throw badRequest("exceeded max depth");
   return mergeObject(node, clone(target), patch);
 }
 

@@ -42,4 +42,15 @@ describe("bodies", () => {
     const { value } = parseYaml("a: yes\nb: 22:22\nc: 2026-01-01\nd: 010\ne: 1.0\n", false);
     expect(value).toEqual({ a: true, b: "22:22", c: "2026-01-01", d: 8, e: 1 });
   });
+  it.each([
+    ["nesting without end", `${"[".repeat(50_000)}`],
+    ["nesting in JSON within YAML", `{"a": ${"[".repeat(50_000)}${"]".repeat(50_000)}, b: c}`],
+    [
+      "aliases that multiply",
+      `a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c]\ne: [*d,*d,*d,*d]`,
+    ],
+    ["a tab for indentation", "a:\n\t- b"],
+  ])("refuses YAML with %s", (_, text) => {
+    expect(() => parseYaml(text, true)).toThrow(expect.objectContaining({ code: 400 }));
+  });
 });

@@ -1,7 +1,7 @@
 /** From the bytes of a request to an object of a kind, with upstream's answers to what is wrong with them. */
 import { parseDocument } from "yaml";
 import type { Tags } from "yaml";
-import { badRequest, unsupportedMediaType } from "@coracle/shared/errors.ts";
+import { ApiError, badRequest, unsupportedMediaType } from "@coracle/shared/errors.ts";
 import { decodeObject } from "./decode.ts";
 import { duplicateFields } from "./json.ts";
 import type { ObjectNode } from "./node.ts";
@@ -55,6 +55,18 @@ export function parseYaml(text: string, findDuplicates: boolean): ParsedBody {
       // Flow-style YAML looks like JSON at first.
     }
   }
+  try {
+    return readYaml(text, findDuplicates);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    // Nesting or aliases without end: the parser gives up in its own ways.
+    throw badRequest(
+      `error converting YAML to JSON: yaml: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function readYaml(text: string, findDuplicates: boolean): ParsedBody {
   const document = parseDocument(text, {
     version: "1.1",
     customTags: goTags,

@@ -73,14 +73,16 @@ export function definition(name: string, options: DefinitionOptions): Json {
 }
 
 function objectSchema(node: ObjectNode, options: DefinitionOptions): Json {
-  const texts = options.descriptions[node.name] ?? {};
+  const fact = facts.types[node.name];
+  // Every kind has apiVersion and kind, described once.
+  const shared = fact?.gvk ? options.descriptions[`${meta}.TypeMeta`] : undefined;
+  const texts = { ...shared, ...options.descriptions[node.name] };
   const properties: Json = {};
   const required: string[] = [];
   for (const field of [...node.fields.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     properties[field.name] = propertySchema(field, texts[field.name], options);
     if (field.required) required.push(field.name);
   }
-  const fact = facts.types[node.name];
   return {
     type: "object",
     ...(Object.keys(properties).length > 0 ? { properties } : {}),
