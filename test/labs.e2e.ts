@@ -4,7 +4,10 @@ import { readChapters } from "../labs/chapter.ts";
 import { checkTask, runStep, shell } from "../labs/run.ts";
 import { kubeconfig, kubectl, kubectlBinary, root } from "./support/run.ts";
 
-const env = { KUBECONFIG: kubeconfig, PATH: `${dirname(kubectlBinary)}:${root}:${process.env["PATH"] ?? ""}` };
+const env = {
+  KUBECONFIG: kubeconfig,
+  PATH: `${dirname(kubectlBinary)}:${root}:${process.env["PATH"] ?? ""}`,
+};
 
 describe.each(readChapters())("chapter $chapter.number: $chapter.title", ({ chapter }) => {
   const namespace = `lab-${chapter.number}`;

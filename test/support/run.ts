@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const kubeconfig = process.env["KUBECONFIG"] ?? `${root}.coracle/kubeconfig`;
 const ownKubectl = `${root}.coracle/bin/kubectl`;
-export const kubectlBinary = process.env["CORACLE_KUBECTL"] ?? (existsSync(ownKubectl) ? ownKubectl : "kubectl");
+export const kubectlBinary =
+  process.env["CORACLE_KUBECTL"] ?? (existsSync(ownKubectl) ? ownKubectl : "kubectl");
 
 export interface Output {
   readonly code: number;
