@@ -67,8 +67,9 @@ export async function bundle(name: string): Promise<string> {
     sourcemap: "linked",
     sourcesContent: false,
     keepNames: false,
-    mainFields: ["module", "main"],
-    conditions: ["module", "node", "import"],
+    // As Node itself resolves: a package's ES module build behind require() is not what its user expects.
+    mainFields: ["main"],
+    conditions: ["node"],
     banner: { js: banner },
     plugins: [inlineText],
     // Native speed-ups that ssh2, a dependency of dockerode, does without; we only use the local socket.
