@@ -141,7 +141,7 @@ function createElector(options: LeaderElectionOptions) {
       while (!signal.aborted) {
         await pause(retry, signal);
         if (signal.aborted) return;
-        const left = Math.max(1, deadline - (performance.now() - renewed));
+        const left = Math.max(1, Math.ceil(deadline - (performance.now() - renewed)));
         if (await tryClaim(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]))) renewed = performance.now();
         else if (!signal.aborted && performance.now() - renewed >= deadline) {
           log.error({ lease: name }, "lost the lease");
