@@ -99,7 +99,8 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
           `addr flush dev ${BRIDGE}`,
           `addr add ${address}/${cidr.bits} dev ${BRIDGE}`,
           `route replace unreachable ${options.clusterPodCidr}`,
-          `route replace unreachable ${options.serviceCidr}`,
+          // The node's own packets to a Service pass routing before they are DNATed; without a proxy they die in ARP here.
+          `route replace ${options.serviceCidr} dev ${BRIDGE} scope link`,
         ]);
         await setSysctl("net.ipv4.ip_forward", "1");
         await setSysctl("net.ipv4.conf.all.send_redirects", "0");
