@@ -1,12 +1,15 @@
 import type { Logger } from "@coracle/shared/log.ts";
-import { createNonResource } from "./discovery/non-resource.ts";
-import { createPipeline, type Authenticate } from "./http/pipeline.ts";
+import { healthPaths, type HealthChecks } from "./discovery/health.ts";
+import { createNonResource, type PathHandler } from "./discovery/non-resource.ts";
+import { createOpenApiDocuments } from "./discovery/openapi.ts";
+import { createInFlight } from "./http/in-flight.ts";
+import { createPipeline, type Authenticate, type Impersonate, type Pipeline } from "./http/pipeline.ts";
 import { kinds as builtIn } from "./kinds/index.ts";
 import type { Kind } from "./registry/kind.ts";
 import type { Admit, Authorize, Registry } from "./registry/registry.ts";
 import { createResourceTable } from "./registry/resources.ts";
 import { unauthorized } from "@coracle/shared/errors.ts";
-import type { Handle } from "./request.ts";
+import type { Descriptions } from "./schema/openapi/definitions.ts";
 import { createWatchCache, type WatchCache } from "./watch/cache.ts";
 import type { Store } from "./store/store.ts";
 
@@ -16,14 +19,19 @@ export interface ApiServerOptions {
   readonly cache?: WatchCache | undefined;
   readonly authenticate?: Authenticate | undefined;
   readonly authorize?: Authorize | undefined;
+  readonly impersonate?: Impersonate | undefined;
   readonly admit?: Admit | undefined;
+  readonly health?: HealthChecks | undefined;
+  /** Further non-resource paths. */
+  readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
+  /** Texts for `kubectl explain`. */
+  readonly descriptions?: Descriptions | undefined;
   readonly log?: Logger | undefined;
   readonly now?: (() => Date) | undefined;
 }
 
-export interface ApiServer {
-  /** The one way in, for every transport. */
-  readonly handle: Handle;
+/** `handle` is the one way in, for every transport. */
+export interface ApiServer extends Pipeline {
   readonly registry: Registry;
 }
 
@@ -40,13 +48,22 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     now: options.now ?? (() => new Date()),
     stopping: signal,
   };
-  const handle = createPipeline({
+  const pipeline = createPipeline({
     registry,
     authenticate: options.authenticate ?? connectionUser,
-    nonResource: createNonResource(registry),
+    nonResource: createNonResource({
+      registry,
+      openApi: createOpenApiDocuments(registry.resources, options.descriptions),
+      paths: new Map([
+        ...healthPaths(options.health ?? { live: [], ready: [] }),
+        ...(options.paths?.(registry) ?? []),
+      ]),
+    }),
+    inFlight: createInFlight(),
+    impersonate: options.impersonate,
     log: options.log,
   });
-  return { handle, registry };
+  return { ...pipeline, registry };
 }
 
 /** Trusts the transport; for callers inside the process. */

@@ -71,6 +71,8 @@ export interface ServedSubresource {
   readonly name: string;
   readonly verbs: readonly string[];
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  /** A stream or a proxy: it has no body of its own. */
+  readonly connect: boolean;
 }
 
 /** A kind's subresources in one version, as discovery shows them. */
@@ -84,7 +86,14 @@ export function subresourcesOf(kind: Kind, version: string): ServedSubresource[]
   return [...new Set(names)].toSorted().flatMap((name) => {
     const subresource: Subresource | undefined = subresourceOf(kind, name);
     return subresource
-      ? [{ name, verbs: Object.keys(subresource.verbs).toSorted(), kind: subresource.kind ?? parent }]
+      ? [
+          {
+            name,
+            verbs: Object.keys(subresource.verbs).toSorted(),
+            kind: subresource.kind ?? parent,
+            connect: subresource.connect === true,
+          },
+        ]
       : [];
   });
 }

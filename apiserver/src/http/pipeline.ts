@@ -1,43 +1,82 @@
-import { ApiError, forbidden, internalError, pathNotFound } from "@coracle/shared/errors.ts";
+import { ApiError, internalError, pathNotFound } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { denied } from "../authz/denied.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
-import type { Call, Registry } from "../registry/registry.ts";
+import type { Authorize, Call, Registry } from "../registry/registry.ts";
 import { respondStatus } from "../registry/respond.ts";
 import { route } from "../registry/route.ts";
+import type { InFlight } from "./in-flight.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
 export type Authenticate = (request: ApiRequest) => UserInfo | Promise<UserInfo>;
+/** The user a request is made as: its own or, when it may, the one that its Impersonate-* headers name. */
+export type Impersonate = (headers: ApiRequest["headers"], user: UserInfo, authorize: Authorize) => UserInfo;
 /** Paths that are not resources: discovery, version, health. Undefined when it serves no such path. */
-export type NonResourceHandler = (request: ApiRequest) => ApiResponse | Promise<ApiResponse> | undefined;
+export type NonResourceHandler = (
+  request: ApiRequest,
+  user: UserInfo,
+) => ApiResponse | Promise<ApiResponse> | undefined;
 
 export interface PipelineParts {
   readonly registry: Registry;
   readonly authenticate: Authenticate;
+  readonly impersonate?: Impersonate | undefined;
   readonly nonResource: NonResourceHandler;
+  readonly inFlight?: InFlight | undefined;
   readonly log?: Logger | undefined;
   /** Told of every answered request, for metrics. */
   readonly observe?: ((info: RequestInfo, response: ApiResponse, milliseconds: number) => void) | undefined;
 }
 
+export interface Pipeline {
+  readonly handle: Handle;
+  /**
+   * The chain up to the handler, for connections that leave HTTP (exec, attach, port-forward).
+   * @throws ApiError 401, 403, 404, 429
+   */
+  enter(request: ApiRequest): Promise<Call>;
+}
+
 /** The chain that every request goes through, whatever its transport, from top to bottom. */
-export function createPipeline(parts: PipelineParts): Handle {
-  return async (request) => {
-    const started = performance.now();
-    const info = parseRequestInfo(request.method, request.path, request.query);
-    const response = await answer(parts, request, info);
-    parts.observe?.(info, response, performance.now() - started);
-    return response;
+export function createPipeline(parts: PipelineParts): Pipeline {
+  return {
+    async handle(request) {
+      const started = performance.now();
+      const info = parseRequestInfo(request.method, request.path, request.query);
+      const response = await answer(parts, request, info);
+      parts.observe?.(info, response, performance.now() - started);
+      return response;
+    },
+    async enter(request) {
+      const info = parseRequestInfo(request.method, request.path, request.query);
+      const user = await identify(parts, request, info);
+      return callOf(parts.registry, { request, info, user }).call;
+    },
   };
 }
 
 async function answer(parts: PipelineParts, request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
   try {
-    const user = await parts.authenticate(request);
-    authorize(parts.registry, user, info);
-    return await serve(parts, { request, info, user });
+    const user = await identify(parts, request, info);
+    const leave = parts.inFlight?.enter(user, info);
+    try {
+      return await serve(parts, { request, info, user });
+    } finally {
+      leave?.();
+    }
   } catch (error) {
     return respondStatus(request, asApiError(parts, request, error).status);
   }
+}
+
+/** Who asks, and whether they may. @throws ApiError 401, 403 */
+async function identify(parts: PipelineParts, request: ApiRequest, info: RequestInfo): Promise<UserInfo> {
+  const { authorize } = parts.registry;
+  const own = await parts.authenticate(request);
+  const user = parts.impersonate?.(request.headers, own, authorize) ?? own;
+  const decision = authorize(user, info);
+  if (!decision.allowed) throw denied(user, info, decision.reason);
+  return user;
 }
 
 function asApiError({ log }: PipelineParts, request: ApiRequest, error: unknown): ApiError {
@@ -47,58 +86,30 @@ function asApiError({ log }: PipelineParts, request: ApiRequest, error: unknown)
   return internalError(error instanceof Error ? error.message : String(error));
 }
 
-/** @throws ApiError 403 in upstream's words */
-function authorize(registry: Registry, user: UserInfo, info: RequestInfo): void {
-  const decision = registry.authorize(user, info);
-  if (decision.allowed) return;
-  throw refusal(user, info, decision.reason);
-}
-
-function refusal(user: UserInfo, info: RequestInfo, reason: string): ApiError {
-  const because = reason ? `: ${reason}` : "";
-  const who = `User ${JSON.stringify(user.username)} cannot ${info.verb}`;
-  if (!info.isResource) {
-    return new ApiError(
-      403,
-      "Forbidden",
-      `forbidden: ${who} path ${JSON.stringify(info.path)}${because}`,
-      {},
-    );
-  }
-  const resource = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
-  const where = info.namespace
-    ? `in the namespace ${JSON.stringify(info.namespace)}`
-    : "at the cluster scope";
-  const what = `resource ${JSON.stringify(resource)} in API group ${JSON.stringify(info.group)} ${where}`;
-  return forbidden({ group: info.group, resource: info.resource }, info.name, `${who} ${what}${because}`);
-}
-
 interface Asked {
   readonly request: ApiRequest;
   readonly info: RequestInfo;
   readonly user: UserInfo;
 }
 
-async function serve(parts: PipelineParts, { request, info, user }: Asked): Promise<ApiResponse> {
-  if (!info.isResource) {
-    const response = parts.nonResource(request);
+async function serve(parts: PipelineParts, asked: Asked): Promise<ApiResponse> {
+  if (!asked.info.isResource) {
+    const response = parts.nonResource(asked.request, asked.user);
     if (!response) throw pathNotFound();
     return response;
   }
-  const { registry } = parts;
+  const { call, warnings } = callOf(parts.registry, asked);
+  const response = await route(call)(parts.registry, call);
+  return warnings.length > 0 ? withWarnings(response, warnings) : response;
+}
+
+/** @throws ApiError 404 for a resource that is not served */
+function callOf(registry: Registry, { request, info, user }: Asked): { call: Call; warnings: string[] } {
   const served = registry.resources.find(info.group, info.version, info.resource);
   if (!served) throw pathNotFound();
   const warnings: string[] = [];
-  const call: Call = {
-    request,
-    info,
-    user,
-    served,
-    warn: (message) => warnings.push(message),
-    pathHasName: namesObject(request, info),
-  };
-  const response = await route(call)(registry, call);
-  return warnings.length > 0 ? withWarnings(response, warnings) : response;
+  const warn = (message: string): void => void warnings.push(message);
+  return { call: { request, info, user, served, warn, pathHasName: namesObject(request, info) }, warnings };
 }
 
 /** Whether the name comes from the path; a field selector may name an object too. */

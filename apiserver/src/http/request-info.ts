@@ -12,8 +12,6 @@ const verbs: Readonly<Record<string, string>> = {
 /** Subresources that a namespace has itself; any other word after its name is a namespaced resource. */
 const namespaceSubresources = new Set(["status", "finalize"]);
 
-const selecting = new Set(["list", "watch", "deletecollection"]);
-
 const nonResource = (method: string, path: string): RequestInfo => ({
   isResource: false,
   verb: method.toLowerCase(),
@@ -84,9 +82,6 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     namespace,
     name,
     ...(fieldSelector ? { fieldSelector } : {}),
-    ...(selecting.has(verb) && query.has("fieldSelector")
-      ? { fieldSelector: query.get("fieldSelector") ?? "" }
-      : {}),
     ...(subpath.length > 0 ? { subpath: subpath.join("/") + (path.endsWith("/") ? "/" : "") } : {}),
   };
 }

@@ -150,7 +150,7 @@ function joinItems(served: ServedResource, metadata: object, items: readonly Cac
 }
 
 /** The answer to a failed request. */
-export function respondStatus(request: ApiRequest, status: Status): ApiResponse {
+export function respondStatus(request: Pick<ApiRequest, "headers">, status: Status): ApiResponse {
   let format: Accepted["format"] = "json";
   try {
     ({ format } = negotiate(request.headers["accept"]));

@@ -10,6 +10,8 @@ import { update } from "../update.ts";
 export interface Subresource {
   readonly verbs: Readonly<Record<string, Handler>>;
   readonly kind?: { readonly group: string; readonly version: string; readonly kind: string } | undefined;
+  /** A stream or a proxy. */
+  readonly connect?: boolean | undefined;
 }
 
 /** Read and written like the object itself, with rules of its own. */

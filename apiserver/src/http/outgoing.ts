@@ -1,0 +1,63 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { ApiResponse } from "../request.ts";
+
+/** Smaller answers are not worth the work, as upstream. */
+const gzipFrom = 128 * 1024;
+const gzipLevel = 1;
+const compress = promisify(gzip);
+
+/** Writes an answer; a stream is flushed chunk by chunk, as fast as the client reads. */
+export async function send(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  response: ApiResponse,
+): Promise<void> {
+  const { body } = response;
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    await sendWhole(incoming, outgoing, response, body);
+    return;
+  }
+  outgoing.writeHead(response.status, response.headers);
+  outgoing.flushHeaders();
+  if (incoming.method !== "HEAD") await pump(outgoing, body);
+  outgoing.end();
+}
+
+async function sendWhole(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { status, headers }: ApiResponse,
+  body: string | Uint8Array,
+): Promise<void> {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const zip = bytes.byteLength >= gzipFrom && acceptsGzip(incoming);
+  const content = zip ? await compress(bytes, { level: gzipLevel }) : bytes;
+  outgoing.writeHead(status, {
+    ...headers,
+    ...(zip ? { "content-encoding": "gzip", vary: "Accept-Encoding" } : {}),
+    ...(status === 304 || status === 204 ? {} : { "content-length": content.byteLength }),
+  });
+  outgoing.end(incoming.method === "HEAD" ? undefined : content);
+}
+
+const acceptsGzip = (incoming: IncomingMessage): boolean =>
+  /(^|[\s,])gzip($|[\s,;])/.test(String(incoming.headers["accept-encoding"] ?? ""));
+
+async function pump(outgoing: ServerResponse, body: AsyncIterable<Uint8Array | string>): Promise<void> {
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  outgoing.once("close", onClose);
+  try {
+    for await (const chunk of body) {
+      if (gone.signal.aborted) return;
+      if (!outgoing.write(chunk)) await once(outgoing, "drain", { signal: gone.signal });
+    }
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    outgoing.off("close", onClose);
+  }
+}

@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connectBusFromEnvironment, type Bus } from "@coracle/shared/bus/connect.ts";
+import { BOOTSTRAP_SUBJECT } from "@coracle/shared/bus/subjects.ts";
+import { ApiError, internalError } from "@coracle/shared/errors.ts";
+import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
+import { createApiServer, type ApiServer } from "./api-server.ts";
+import { createHttpsServer } from "./http/server.ts";
+import { createUpgrade } from "./http/upgrade.ts";
+import { createNodeCredentials, type NodeCredentialsRequest } from "./identity/node-credentials.ts";
+import { CHANGES_PATH, createChangesHandler } from "./nats/changes.ts";
+import { serveApi } from "./nats/serve.ts";
+import { bootstrapCluster } from "./registry/bootstrap/bootstrap.ts";
+import { createSecurity, type Security } from "./security.ts";
+import { runCompaction } from "./store/compaction.ts";
+import { openStore } from "./store/open.ts";
+import { createWatchCache } from "./watch/cache.ts";
+import { startFeedPublisher } from "./watch/feed.ts";
+
+const env = (name: string, fallback: string): string => process.env[name] || fallback;
+const pki = env("CORACLE_PKI", "/pki");
+const port = Number(env("CORACLE_PORT", "6443"));
+
+runProcess("apiserver", main, { graceMs: 9_500 });
+
+async function main({ log, signal, health }: ProcessContext): Promise<void> {
+  const now = (): Date => new Date();
+  const store = openStore({ url: env("CORACLE_REDIS", "rediss://redis:6379"), pki, log });
+  const cache = createWatchCache(store, { log });
+  // Reads and watches are served until the last request is done; what is new is refused as soon as `signal` aborts.
+  const stopped = new AbortController();
+  health.add("watch-cache", () => (cache.revision > 0 ? undefined : "not filled yet"));
+  await cache.start(stopped.signal);
+
+  const clusterDomain = env("CORACLE_CLUSTER_DOMAIN", "cluster.local");
+  const security = await createSecurity({ store, cache, pki, clusterDomain, now });
+  let bus: Bus | undefined;
+  const busCheck = (): string | undefined => (bus?.connected ? undefined : "not connected");
+  const stopping = (): string | undefined => (signal.aborted ? "the server is shutting down" : undefined);
+  const server = await createApiServer(
+    {
+      store,
+      cache,
+      ...security,
+      health: {
+        live: [{ name: "ping", run: () => undefined }],
+        ready: [
+          { name: "ping", run: () => undefined },
+          { name: "bus", run: busCheck },
+          { name: "shutdown", run: stopping },
+        ],
+      },
+      paths: () => new Map([[CHANGES_PATH, createChangesHandler({ cache, authorize: security.authorize })]]),
+      log,
+      now,
+    },
+    signal,
+  );
+  await bootstrapCluster({ registry: server.registry, pki, log });
+
+  const https = createHttpsServer({
+    tls: {
+      ca: readFileSync(join(pki, "ca.crt")),
+      cert: readFileSync(join(pki, "tls.crt")),
+      key: readFileSync(join(pki, "tls.key")),
+    },
+    handle: server.handle,
+    upgrade: createUpgrade({ enter: server.enter, registry: server.registry, bus: () => bus }),
+    log,
+  });
+  https.listen(port);
+  await once(https, "listening");
+  log.info({ port }, "serving the API");
+
+  health.add("bus", busCheck);
+  health.add("shutdown", stopping);
+  void runCompaction(store, signal, { log });
+  bus = await connectBusFromEnvironment(log, signal);
+  const served = serveBus(bus, server, security);
+  startFeedPublisher({ bus, cache, log, signal });
+  log.info("serving the bus");
+
+  await aborted(signal);
+  https.close();
+  https.closeIdleConnections();
+  await served.stop();
+  // Watches have been ended by now; connections that clients keep open are not waited for.
+  https.closeAllConnections();
+  await bus.close();
+  stopped.abort();
+  await store.close();
+}
+
+/** The API and the nodes' credentials, on the bus. */
+function serveBus({ nc }: Bus, server: ApiServer, { bootstrapTokens }: Security) {
+  const issue = createNodeCredentials({
+    tokens: bootstrapTokens,
+    signingSeed: readFileSync(join(pki, "nats-account.seed"), "utf8"),
+    accountPublicKey: readFileSync(join(pki, "nats-account.pub"), "utf8"),
+    now: () => new Date(),
+  });
+  nc.subscribe(BOOTSTRAP_SUBJECT, {
+    queue: "apiserver",
+    callback: (error, message) => {
+      if (error) return;
+      void answerWith(() => issue(message.json<NodeCredentialsRequest>())).then((body) =>
+        message.respond(body),
+      );
+    },
+  });
+  return serveApi(nc, server.handle);
+}
+
+/** The result as JSON, or the `Status` of what went wrong. */
+async function answerWith(work: () => Promise<object>): Promise<string> {
+  try {
+    return JSON.stringify(await work());
+  } catch (error) {
+    return JSON.stringify(
+      (error instanceof ApiError ? error : internalError("the request cannot be read")).status,
+    );
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { Logger } from "@coracle/shared/log.ts";
+import { bootstrapTokenSecret } from "../../authn/bootstrap-token.ts";
+import type { Registry } from "../registry.ts";
+import { ensure } from "./ensure.ts";
+import { systemNamespaces } from "./namespaces.ts";
+
+export interface BootstrapParts {
+  readonly registry: Registry;
+  readonly pki: string;
+  readonly log: Logger;
+}
+
+/** Sees to it that the objects every cluster has are there. Any number of API servers may do this at once. */
+export async function bootstrapCluster({ registry, pki, log }: BootstrapParts): Promise<void> {
+  for (const namespace of systemNamespaces) await ensure(registry, namespace);
+  const token = readIfPresent(join(pki, "bootstrap-token"));
+  if (token) await ensure(registry, bootstrapTokenSecret(token) as KubeObject);
+  for (const component of ["kube-proxy"]) {
+    const secret = busSecret(pki, component);
+    if (secret) await ensure(registry, secret);
+    else log.warn({ component }, "there are no bus credentials for this component");
+  }
+}
+
+/** What a component that runs as a pod needs to reach the bus; its pods mount this Secret at /pki. */
+function busSecret(pki: string, component: string): KubeObject | undefined {
+  const creds = readIfPresent(join(pki, "addons", `${component}.creds`));
+  const ca = readIfPresent(join(pki, "ca.crt"));
+  if (creds === undefined || ca === undefined) return undefined;
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: `${component}-bus`, namespace: "kube-system" },
+    type: "Opaque",
+    data: { "ca.crt": base64(ca), "nats.creds": base64(creds) },
+  };
+}
+
+function readIfPresent(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createAuthenticate, type Authenticate } from "./authn/authenticate.ts";
+import { createBootstrapTokens, type BootstrapTokens } from "./authn/bootstrap-token.ts";
+import { impersonate } from "./authn/impersonate.ts";
+import { createServiceAccountTokens, type ServiceAccountTokens } from "./authn/service-account-token.ts";
+import { createAuthorize } from "./authz/authorize.ts";
+import { createNodeGraph } from "./authz/node-graph.ts";
+import { createNodeAuthorizer } from "./authz/node.ts";
+import { createRbac, type Rbac } from "./authz/rbac.ts";
+import { issuerOf } from "./identity/discovery.ts";
+import { loadTokenKeys, type TokenKeys } from "./identity/keys.ts";
+import { createLookup } from "./identity/lookup.ts";
+import { createTokenIssuer, type TokenIssuer } from "./identity/tokens.ts";
+import type { Impersonate } from "./http/pipeline.ts";
+import type { Authorize } from "./registry/registry.ts";
+import type { Store } from "./store/store.ts";
+import type { WatchCache } from "./watch/cache.ts";
+
+export interface SecurityParts {
+  readonly store: Store;
+  readonly cache: WatchCache;
+  readonly pki: string;
+  readonly clusterDomain: string;
+  readonly now: () => Date;
+}
+
+/** Who asks and what they may do, put together. */
+export interface Security {
+  readonly authenticate: Authenticate;
+  readonly authorize: Authorize;
+  readonly impersonate: Impersonate;
+  readonly serviceAccounts: ServiceAccountTokens;
+  readonly bootstrapTokens: BootstrapTokens;
+  readonly issuer: TokenIssuer;
+  readonly issuerUrl: string;
+  readonly keys: TokenKeys;
+  readonly rbac: Rbac;
+}
+
+export async function createSecurity({
+  store,
+  cache,
+  pki,
+  clusterDomain,
+  now,
+}: SecurityParts): Promise<Security> {
+  const lookup = createLookup(cache, store);
+  const keys = await loadTokenKeys(
+    readFileSync(join(pki, "sa.key"), "utf8"),
+    readFileSync(join(pki, "sa.pub"), "utf8"),
+  );
+  const issuerUrl = issuerOf(clusterDomain);
+  const serviceAccounts = createServiceAccountTokens({ keys, issuer: issuerUrl, lookup, now });
+  const bootstrapTokens = createBootstrapTokens(lookup, now);
+  const rbac = createRbac(cache);
+  const node = createNodeAuthorizer(createNodeGraph(cache), []);
+  const byRules = createAuthorize({ rbac, node });
+  // Until the bootstrap roles are stored, the cluster's own components may do everything.
+  const authorize: Authorize = (user, info) =>
+    user.username.startsWith("system:kube-") || user.username.startsWith("system:node:")
+      ? { allowed: true, reason: "" }
+      : byRules(user, info);
+  return {
+    authenticate: createAuthenticate({ serviceAccounts, bootstrap: bootstrapTokens }),
+    authorize,
+    impersonate,
+    serviceAccounts,
+    bootstrapTokens,
+    issuer: createTokenIssuer({ keys, issuer: issuerUrl, lookup, now }),
+    issuerUrl,
+    keys,
+    rbac,
+  };
+}
