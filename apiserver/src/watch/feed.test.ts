@@ -172,7 +172,9 @@ const text = (object: KubeObject): string =>
   `${object.metadata.resourceVersion} ${object.metadata.uid} ${JSON.stringify(object["spec"])} ${String(object["serial"])}`;
 const contents = (objects: Iterable<unknown>): Record<string, string> =>
   Object.fromEntries(
-    [...(objects as Iterable<KubeObject>)].map((o) => [keyOf(o), text(o)] as const).toSorted(),
+    [...(objects as Iterable<KubeObject>)]
+      .map((o) => [keyOf(o), text(o)] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 
 /** What a user of the informer knows who only ever looked at its events. */
@@ -256,14 +258,11 @@ it("an informer's cache equals the store's list in the end, whatever the bus los
         await started;
 
         const { objects } = await store.snapshot();
-        const expected = objects.map(
-          (o) =>
-            ({
-              ...(JSON.parse(o.body) as KubeObject),
-              resource: o.key.resource,
-              resourceVersion: o.revision,
-            }) as KubeObject & { resource: string; resourceVersion: number },
-        );
+        const expected = objects.map((o) => ({
+          ...(JSON.parse(o.body) as KubeObject),
+          resource: o.key.resource,
+          resourceVersion: o.revision,
+        }));
         for (const object of expected) object.metadata.resourceVersion = String(object.resourceVersion);
         for (const [i, [informer, belongs]] of informers.entries()) {
           const want = contents(

@@ -43,7 +43,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       return await connectOnce(options);
     } catch (error) {
       options.log?.warn({ err: error, servers: options.servers }, "cannot reach the bus yet");
-      await sleep(delay, undefined, { ...(options.signal ? { signal: options.signal } : {}) });
+      await sleep(delay, undefined, options.signal ? { signal: options.signal } : {});
     }
   }
 }
@@ -110,12 +110,12 @@ function follow(nc: NatsConnection, identity: string, log: Logger | undefined, o
       if (status.type === "disconnect") {
         connected = false;
         log?.warn("lost the bus");
-        for (const listener of [...down]) listener();
+        for (const listener of down) listener();
       } else if (status.type === "reconnect") {
         connected = true;
         onUp();
         log?.info("back on the bus");
-        for (const listener of [...up]) listener();
+        for (const listener of up) listener();
       } else if (status.type === "error") log?.error({ err: status.error }, "the broker refused something");
     }
     connected = false;

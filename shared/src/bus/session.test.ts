@@ -95,7 +95,7 @@ it("loses, reorders and repeats nothing in either direction, and never has more 
       fc.boolean(),
       fc.boolean(),
       async (up, down, slow, closes) => {
-        const { a, b, peak } = pair();
+        const { a, b, ...joint } = pair();
         const got = { a: collect(a.receive(), slow), b: collect(b.receive(), slow) };
         const [sentUp, sentDown] = await Promise.all([sendAll(a, up, closes), sendAll(b, down, closes)]);
         // The serving side ends first, with a status; then the opener.
@@ -104,7 +104,7 @@ it("loses, reorders and repeats nothing in either direction, and never has more 
         expect(await a.ended).toMatchObject({ code: 404 });
         a.end();
         expect(joined(await got.b)).toEqual(joined(sentUp));
-        expect(peak()).toBeLessThanOrEqual(2 * WINDOW_BYTES + 4_096);
+        expect(joint.peak()).toBeLessThanOrEqual(2 * WINDOW_BYTES + 4_096);
         expect([a.aborted.aborted, b.aborted.aborted]).toEqual([false, false]);
       },
     ),

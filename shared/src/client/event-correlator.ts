@@ -94,7 +94,5 @@ export function createEventCorrelator(now: () => number) {
       const entry = logged.get(key);
       if (entry) entry.name = name;
     },
-    /** The Event has gone (they expire): the count starts anew. */
-    gone: (key: string): void => logged.delete(key),
   };
 }

@@ -64,7 +64,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   const write = async (item: Write): Promise<void> => {
     const { key, message, count, first, existing } = item.correlated;
-    const request = { ...(options.signal ? { signal: options.signal } : {}) };
+    const request = options.signal ? { signal: options.signal } : {};
     const namespace = item.reference.namespace || "default";
     const lastTimestamp = formatTime(item.at);
     // An earlier write of this queue may have given the event its name since.

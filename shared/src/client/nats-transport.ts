@@ -85,7 +85,7 @@ export function createNatsTransport(bus: Bus): Transport {
     },
   });
   bus.onDisconnect(() => {
-    for (const token of [...pending.keys()])
+    for (const token of pending.keys())
       fail(token, new TransportError("the connection to the bus was lost", true));
   });
 

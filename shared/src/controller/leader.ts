@@ -142,7 +142,8 @@ function createElector(options: LeaderElectionOptions) {
         await pause(retry, signal);
         if (signal.aborted) return;
         const left = Math.max(1, Math.ceil(deadline - (performance.now() - renewed)));
-        if (await tryClaim(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]))) renewed = performance.now();
+        if (await tryClaim(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))])))
+          renewed = performance.now();
         else if (!signal.aborted && performance.now() - renewed >= deadline) {
           log.error({ lease: name }, "lost the lease");
           return;

@@ -178,7 +178,7 @@ export function createInformerCache<T>(
         present.add(keyOf(object));
         upsert(object);
       }
-      for (const key of [...objects.keys()]) if (!present.has(key)) remove(key, revision);
+      for (const key of objects.keys()) if (!present.has(key)) remove(key, revision);
     },
     markSynced() {
       hasSynced = true;

@@ -14,9 +14,9 @@ export function createInformerFactory(
 ): InformerFactory {
   const informers = new Map<string, RunnableInformer<unknown>>();
   let running: AbortSignal | undefined;
-  const launch = ({ run }: RunnableInformer<unknown>, signal: AbortSignal): void => {
+  const launch = (informer: RunnableInformer<unknown>, signal: AbortSignal): void => {
     // A run only ends when stopped; anything else must be seen, so it is left to the process's unhandled-rejection exit.
-    void run(signal);
+    void informer.run(signal);
   };
   return {
     for<T>(resource: Resource<T>, options: InformerOptions = {}): Informer<T> {
@@ -34,8 +34,8 @@ export function createInformerFactory(
       const known = informers.get(id);
       if (known) return known.cache as Informer<unknown> as Informer<T>;
       const informer = create(resource, options);
-      informers.set(id, informer as unknown as RunnableInformer<unknown>);
-      if (running) launch(informer as unknown as RunnableInformer<unknown>, running);
+      informers.set(id, informer);
+      if (running) launch(informer, running);
       return informer.cache;
     },
     async start(signal) {

@@ -3,8 +3,12 @@ import type { Container, Pod } from "../api/generated/core-v1.ts";
 import { podLimits, podQosClass, podRequests } from "./pods.ts";
 import { childTraceparent, parseTraceparent } from "./trace.ts";
 
-const container = (name: string, cpu?: string, more: Partial<Container> = {}): Container =>
-  ({ name, image: "x", ...(cpu ? { resources: { requests: { cpu } } } : {}), ...more }) as Container;
+const container = (name: string, cpu?: string, more: Partial<Container> = {}): Container => ({
+  name,
+  image: "x",
+  ...(cpu ? { resources: { requests: { cpu } } } : {}),
+  ...more,
+});
 const pod = (spec: object, status: object = {}): Pod => ({ metadata: { name: "p" }, spec, status }) as Pod;
 
 it("asks for the most that runs side by side at any time", () => {

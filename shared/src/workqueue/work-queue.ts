@@ -90,8 +90,8 @@ export function createWorkQueue(options: WorkQueueOptions = {}): WorkQueue {
     add,
     addAfter,
     addRateLimited: (key) => addAfter(key, limiter.delay(key)),
-    forget: limiter.forget,
-    retries: limiter.retries,
+    forget: (key) => limiter.forget(key),
+    retries: (key) => limiter.retries(key),
     next: () => {
       const key = take();
       if (key === undefined)
