@@ -1,6 +1,6 @@
 /** Our own images: the pod sandbox, the runtime base, the processes, the test server. */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { build as esbuild } from "esbuild";
@@ -118,9 +118,18 @@ async function buildCoracle(spec: ImageSpec, base: string, context: OwnContext):
   await mkdir(join(app, "bin"), { recursive: true });
   await compile("images/probe/probe.c", join(app, "bin/probe"));
   await layOut(app);
+  await cp(join(root, "images/coracle/warm.ts"), join(app, "bin/warm.ts"));
   await writeFile(
     join(workdir, "Dockerfile"),
-    `FROM ${base}\nWORKDIR /app\nENTRYPOINT ["node", "--enable-source-maps"]\nCOPY app/ /app/\n`,
+    [
+      `FROM ${base}`,
+      "WORKDIR /app",
+      'ENTRYPOINT ["node", "--enable-source-maps"]',
+      "ENV NODE_COMPILE_CACHE=/app/.cache",
+      "COPY app/ /app/",
+      "RUN node /app/bin/warm.ts",
+      "",
+    ].join("\n"),
   );
   await buildImage({ name: spec.name, context: workdir, recipe, signal, onLine });
 }
