@@ -56,7 +56,7 @@ const paths = [
   "changes",
 ];
 const queries = [
-  "watch=true&timeoutSeconds=0",
+  "watch=true&timeoutSeconds=1",
   "limit=-1",
   "limit=1&continue=AAAA",
   "labelSelector=a in (",
