@@ -26,7 +26,8 @@ const JITTER = 1.2;
 
 /**
  * Runs `lead` whenever this process holds the Lease, until `signal` aborts. The signal given to `lead` aborts when the Lease could
- * not be renewed in time; `lead` must return then, before this process competes again. On stop the Lease is released.
+ * not be renewed in time; `lead` must return then, before this process competes again. On stop the Lease is released. What `lead`
+ * throws of its own is thrown on: a process that cannot lead must end, so that another leads.
  */
 export async function runWithLeaderElection(
   options: LeaderElectionOptions,
@@ -47,12 +48,16 @@ export async function runWithLeaderElection(
     try {
       await leading;
     } catch (error) {
-      if (!options.signal.aborted) options.log.error({ err: error }, "leading ended with an error");
+      // What was broken off by the stop or the loss of the Lease is no failure.
+      if (!options.signal.aborted && !isAbort(error)) throw error;
+    } finally {
+      options.onChange?.(false);
+      await elector.release();
     }
-    options.onChange?.(false);
-    await elector.release();
   }
 }
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";
 
 function createElector(options: LeaderElectionOptions) {
   const { client, identity, log, name } = options;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Resource } from "../api/resources.ts";
-import { isExpired } from "../errors.ts";
+import { isExpired, isNotFound } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { keyOf, type KubeObject } from "../meta/object.ts";
 import type { InformerCache } from "./cache.ts";
@@ -46,6 +46,9 @@ export interface FeedInformerOptions<T> {
   readonly log: Logger;
   readonly retryMs?: { readonly min: number; readonly max: number };
 }
+
+/** How often a resource that the API does not serve is asked for again. */
+const UNSERVED_MS = 30_000;
 
 /** Messages kept while catching up; beyond this the catch-up is simply made again. */
 const BUFFER_MAX = 10_000;
@@ -157,7 +160,16 @@ export function createFeedInformer<T>(options: FeedInformerOptions<T>): FeedInfo
           if (wanted === undefined) continue;
         } catch (error) {
           if (signal.aborted) break;
-          log.warn({ err: error, resource: options.resource.plural }, "cannot catch up, will try again");
+          if (!listed && isNotFound(error)) {
+            // A kind the API does not serve (yet) has no objects.
+            if (!cache.hasSynced)
+              log.info({ resource: options.resource.plural }, "the API does not serve this resource");
+            cache.markSynced();
+            await sleep(UNSERVED_MS, undefined, { signal }).catch(() => undefined);
+            continue;
+          }
+          const reason = (error as Error).message;
+          log.warn({ reason, resource: options.resource.plural }, "cannot catch up, will try again");
         }
         await sleep(delay, undefined, { signal }).catch(() => undefined);
         delay = Math.min(delay * 2, retry.max);

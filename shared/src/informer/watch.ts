@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Resource } from "../api/resources.ts";
 import type { HttpsClient } from "../client/https.ts";
 import { collectionPath, withQuery } from "../client/paths.ts";
-import { ApiError, isExpired, type Status } from "../errors.ts";
+import { ApiError, isExpired, isNotFound, type Status } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { keyOf, type KubeObject } from "../meta/object.ts";
 import { createInformerCache, revisionOf, type InformerCache } from "./cache.ts";
@@ -16,6 +16,8 @@ const RETRY_MAX_MS = 10_000;
 const WATCH_SECONDS = 300;
 /** A watch that ends sooner and without an event counts as a failure. */
 const SHORT_WATCH_MS = 1_000;
+/** How often a resource that the API does not serve is asked for again. */
+const UNSERVED_MS = 30_000;
 
 /** Informers over HTTPS watches, as any client's: for what runs in pods. */
 export const createWatchInformerFactory = ({
@@ -133,7 +135,17 @@ function createReflector<T>({ client, cache, resource, options, log }: Reflector
           if (isExpired(error)) {
             revision = undefined;
             log.info({ resource: resource.plural }, "too far behind, listing again");
-          } else log.warn({ err: error, resource: resource.plural }, "watch failed, will try again");
+          } else if (revision === undefined && isNotFound(error)) {
+            // A kind the API does not serve (yet) has no objects.
+            if (!cache.hasSynced)
+              log.info({ resource: resource.plural }, "the API does not serve this resource");
+            cache.markSynced();
+            delay = UNSERVED_MS;
+          } else
+            log.warn(
+              { reason: (error as Error).message, resource: resource.plural },
+              "watch failed, will try again",
+            );
         }
         await sleep(delay / 2 + Math.random() * (delay / 2), undefined, { signal }).catch(() => undefined);
         delay = Math.min(delay * 2, RETRY_MAX_MS);
