@@ -18,26 +18,28 @@ const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const word = (length: number): string =>
   Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
 
-function create(): Secrets {
-  const serviceAccount = generateKeyPairSync("ec", {
+const serviceAccountKeys = (): Pick<Secrets, "serviceAccountKey" | "serviceAccountPublicKey"> => {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", {
     namedCurve: "P-256",
     publicKeyEncoding: { type: "spki", format: "pem" },
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
   });
-  return {
-    serviceAccountKey: serviceAccount.privateKey,
-    serviceAccountPublicKey: serviceAccount.publicKey,
-    encryptionKey: randomBytes(32).toString("base64"),
-    redisPassword: randomBytes(32).toString("base64url"),
-    bootstrapToken: `${word(6)}.${word(16)}`,
-    bus: createBusSeeds(),
-  };
-}
+  return { serviceAccountKey: privateKey, serviceAccountPublicKey: publicKey };
+};
 
 /** The cluster's secrets: those in the directory, and new ones for what is missing. */
 export async function openSecrets(directory: Directory): Promise<Secrets> {
-  const stored = await directory.read("secrets.json");
-  const secrets = { ...create(), ...(stored === undefined ? {} : (JSON.parse(stored) as Partial<Secrets>)) };
+  const stored = JSON.parse((await directory.read("secrets.json")) ?? "{}") as Partial<Secrets>;
+  const { serviceAccountKey, serviceAccountPublicKey } = stored;
+  const secrets: Secrets = {
+    ...(serviceAccountKey !== undefined && serviceAccountPublicKey !== undefined
+      ? { serviceAccountKey, serviceAccountPublicKey }
+      : serviceAccountKeys()),
+    encryptionKey: stored.encryptionKey ?? randomBytes(32).toString("base64"),
+    redisPassword: stored.redisPassword ?? randomBytes(32).toString("base64url"),
+    bootstrapToken: stored.bootstrapToken ?? `${word(6)}.${word(16)}`,
+    bus: stored.bus ?? createBusSeeds(),
+  };
   await directory.write("secrets.json", `${JSON.stringify(secrets, undefined, 2)}\n`, MASTER);
   return secrets;
 }
