@@ -32,7 +32,7 @@ export function createNodeGraph(cache: Pick<WatchCache, "all" | "onChange" | "ge
   };
 
   const edges = (object: CachedObject): { node: string; ids: readonly string[] } => {
-    if (object.key.resource === "pods") return podEdges(object.object as unknown as Pod);
+    if (object.key.resource === "pods") return podEdges(object.object);
     const { spec } = object.object as unknown as VolumeAttachment;
     return { node: spec.nodeName, ids: [vertex(attachments, "", object.key.name)] };
   };

@@ -34,7 +34,7 @@ const pod = (name: string, nodeName: string | undefined, spec: object = {}) =>
   cluster.put("pods", {
     metadata: { name, namespace: "default" },
     spec: { nodeName, containers: [], ...spec },
-  } as never);
+  });
 
 it("says nothing about users that are no nodes", () => {
   const info = {
@@ -115,7 +115,7 @@ it("follows a claim to its volume and the volume's secret", async () => {
         csi: { nodeStageSecretRef: { name: "stage", namespace: "sys" } },
         ...(claim ? { claimRef: { namespace: "default", name: claim } } : {}),
       },
-    } as never);
+    });
   const reads = (): boolean[] => [
     may("get", "persistentvolumes", "pv", { namespace: "" }),
     may("get", "secrets", "stage", { namespace: "sys" }),

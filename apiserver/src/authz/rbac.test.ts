@@ -39,13 +39,13 @@ const rule = (verbs: string[], resources: string[], more = {}) => ({
   ...more,
 });
 const role = (name: string, ...rules: object[]) =>
-  cluster.put(`roles.${group}`, { metadata: { name, namespace: "default" }, rules } as never);
+  cluster.put(`roles.${group}`, { metadata: { name, namespace: "default" }, rules });
 const bind = (name: string, kind: string, to: string, subject: object, namespace = "default") =>
   cluster.put(`rolebindings.${group}`, {
     metadata: { name, namespace },
     roleRef: { apiGroup: group, kind, name: to },
     subjects: [subject],
-  } as never);
+  });
 const alice = { kind: "User", apiGroup: group, name: "alice" };
 const bootstrap = async (): Promise<void> => {
   for (const o of bootstrapObjects()) await cluster.put(`${o.kind?.toLowerCase()}s.${group}`, o);
@@ -172,7 +172,7 @@ describe("default roles", () => {
     const edit = async (resource: string, name: string, change: (o: never) => void): Promise<void> => {
       const object = structuredClone(cluster.cache.get(key(resource, name))?.object);
       change(object as never);
-      await cluster.put(`${resource}.${group}`, object as never);
+      await cluster.put(`${resource}.${group}`, object ?? {});
     };
     await edit(
       "clusterroles",

@@ -1,0 +1,83 @@
+import type { PersistentVolumeClaim, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { podLimits, podRequests, type ResourceAmounts } from "@coracle/shared/meta/pods.ts";
+import { parseQuantity, quantityOf, quantityOfMillis, type Quantity } from "@coracle/shared/meta/quantity.ts";
+
+/** What an object takes from quotas, by quota resource name. The controller that recounts uses the same function. */
+export type Usage = Readonly<Record<string, Quantity>>;
+
+const one = quantityOf(1);
+/** Kinds that could be counted by name before every kind could, as `count/…`. */
+const countedByName = new Set([
+  "configmaps",
+  "persistentvolumeclaims",
+  "replicationcontrollers",
+  "resourcequotas",
+  "secrets",
+  "services",
+]);
+
+/** @param storage the object's storage name: `pods`, `deployments.apps` */
+export function usageOf(storage: string, object: KubeObject): Usage {
+  const usage: Record<string, Quantity> = { [`count/${storage}`]: one };
+  if (countedByName.has(storage)) usage[storage] = one;
+  if (storage === "pods") Object.assign(usage, podUsage(object as unknown as Pod, usage));
+  if (storage === "services") Object.assign(usage, serviceUsage(object as unknown as Service));
+  if (storage === "persistentvolumeclaims") {
+    Object.assign(usage, claimUsage(object as unknown as PersistentVolumeClaim));
+  }
+  return usage;
+}
+
+const native = new Set(["cpu", "memory", "ephemeral-storage"]);
+
+function podUsage(pod: Pod, counted: Usage): Record<string, Quantity> {
+  // A pod that has ended still is an object, but runs nothing.
+  if (pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") return { ...counted };
+  const usage: Record<string, Quantity> = { pods: one };
+  const put = (prefix: string, amounts: ResourceAmounts): void => {
+    for (const [name, amount] of Object.entries(amounts)) {
+      const quantity = name === "cpu" ? quantityOfMillis(amount) : quantityOf(amount, byteFormat(name));
+      if (prefix === "requests" && (native.has(name) || name.startsWith("hugepages-")))
+        usage[name] = quantity;
+      if (prefix === "requests" || native.has(name)) usage[`${prefix}.${name}`] = quantity;
+    }
+  };
+  put("requests", podRequests(pod));
+  put("limits", podLimits(pod));
+  return usage;
+}
+
+const byteFormat = (name: string): "BinarySI" | "DecimalSI" =>
+  name === "memory" || name === "ephemeral-storage" || name.startsWith("hugepages-")
+    ? "BinarySI"
+    : "DecimalSI";
+
+function serviceUsage({ spec }: Service): Record<string, Quantity> {
+  const ports = spec?.ports?.length ?? 0;
+  const balanced = spec?.type === "LoadBalancer";
+  const nodePorts =
+    spec?.type === "NodePort" || (balanced && spec.allocateLoadBalancerNodePorts !== false)
+      ? ports
+      : (spec?.ports ?? []).filter((p) => p.nodePort).length;
+  return {
+    "services.nodeports": quantityOf(nodePorts),
+    "services.loadbalancers": quantityOf(balanced ? 1 : 0),
+  };
+}
+
+const classSuffix = ".storageclass.storage.k8s.io/";
+
+function claimUsage(claim: PersistentVolumeClaim): Record<string, Quantity> {
+  const storage = parseQuantity(claim.spec?.resources?.requests?.["storage"] ?? "0");
+  const className = claim.spec?.storageClassName;
+  return {
+    "requests.storage": storage,
+    ...(className
+      ? {
+          [`${className}${classSuffix}requests.storage`]: storage,
+          [`${className}${classSuffix}persistentvolumeclaims`]: one,
+        }
+      : {}),
+  };
+}
