@@ -1,5 +1,5 @@
-import { createServer } from "node:net";
 import { buildImages } from "../../images/build.ts";
+import { checkBeforeStart } from "./checks.ts";
 import { compose, DEV_FILES, services } from "./compose.ts";
 import { exec, UserError } from "./exec.ts";
 import { kubeconfigPath } from "./paths.ts";
@@ -12,27 +12,6 @@ export interface UpOptions {
   readonly dev?: boolean;
   /** How long to wait until the cluster is Ready, in seconds. */
   readonly timeout?: string;
-}
-
-function canListen(port: number, host: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once("error", () => resolve(false));
-  server.listen(port, host, () => server.close(() => resolve(true)));
-  return promise;
-}
-
-async function checkPort(): Promise<void> {
-  const port = Number(process.env["CORACLE_PORT"] ?? 6443);
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new UserError(`${process.env["CORACLE_PORT"]} is not a port`);
-  const running = (await services()).some(
-    ({ Service, State }) => Service === "apiserver" && State === "running",
-  );
-  if (running || (await canListen(port, process.env["CORACLE_ADDRESS"] ?? "127.0.0.1"))) return;
-  throw new UserError(
-    `Port ${port} is taken by another program. Choose another: ./coracle up --port ${port + 1}`,
-  );
 }
 
 /** Shows why the cluster did not come up: which services are unwell, and the end of their logs. */
@@ -53,7 +32,7 @@ export async function up(options: UpOptions): Promise<void> {
     throw new UserError(`--nodes ${options.nodes} is not a number`);
   if (options.nodes !== undefined) process.env["CORACLE_NODES"] = options.nodes;
   if (options.port !== undefined) process.env["CORACLE_PORT"] = options.port;
-  await checkPort();
+  await checkBeforeStart();
   const made = await buildImages({ tests: options.testImages === true });
   if (made.length > 0) console.error(`Images: ${made.length} made, the rest were there.`);
   const started = performance.now();
