@@ -73,3 +73,23 @@ function validateDataSource(spec: PersistentVolumeClaimSpec, path: Path): FieldE
   }
   return errors;
 }
+
+const shortModes = [
+  ["ReadWriteOnce", "RWO"],
+  ["ReadOnlyMany", "ROX"],
+  ["ReadWriteMany", "RWX"],
+  ["ReadWriteOncePod", "RWOP"],
+] as const;
+
+/** `RWO,ROX`, in upstream's order and without repetitions. */
+export const accessModesCell = (modes: readonly string[] | undefined): string =>
+  shortModes.flatMap(([mode, short]) => (modes?.includes(mode) ? [short] : [])).join(",");
+
+/** The class by field, or by the annotation that came before the field. */
+export const volumeClassOf = (object: {
+  metadata: { annotations?: Record<string, string> | undefined };
+  spec?: { storageClassName?: string | undefined } | undefined;
+}): string =>
+  object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ??
+  object.spec?.storageClassName ??
+  "";

@@ -111,7 +111,7 @@ export function timeZoneProblem(zone: string): string | undefined {
 function isTimeZone(zone: string): boolean {
   try {
     // Offsets are no names, though Intl takes them.
-    return !/^[+-]/.test(zone) && new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined;
+    return !/^[+-]/.test(zone) && Boolean(new Intl.DateTimeFormat("en", { timeZone: zone }));
   } catch {
     return false;
   }
