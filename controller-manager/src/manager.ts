@@ -29,10 +29,9 @@ function withOwnEvents(controller: Controller, parent: ControllerContext): Contr
     now: () => parent.clock.now(),
   });
   const own = (ctx: ControllerContext): ControllerContext => ({ ...ctx, events });
-  const { setup } = controller;
   return {
     ...controller,
-    ...(setup ? { setup: (ctx: ControllerContext) => setup(own(ctx)) } : {}),
+    setup: (ctx) => controller.setup?.(own(ctx)),
     reconcile: (key, ctx) => controller.reconcile(key, own(ctx)),
   };
 }

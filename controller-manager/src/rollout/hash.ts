@@ -16,7 +16,7 @@ function fnv1a(text: string): number {
 
 /** Each character of `text` mapped into the safe alphabet. */
 export const safeEncode = (text: string): string =>
-  [...text].map((c) => SAFE[c.charCodeAt(0) % SAFE.length]).join("");
+  Array.from(text, (c) => SAFE[c.charCodeAt(0) % SAFE.length]).join("");
 
 /** A short name part for `value`; another `collisionCount` makes another one when the name is taken. */
 export const hashOf = (value: unknown, collisionCount = 0): string =>

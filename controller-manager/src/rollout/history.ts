@@ -35,17 +35,28 @@ export const revisionData = (template: PodTemplateSpec): Record<string, unknown>
   spec: { template: { ...structuredClone(template), $patch: "replace" } },
 });
 
+/** Under which label a revision carries its hash: the kinds differ, as upstream. */
+export type HashLabel = typeof REVISION_HASH | "controller.kubernetes.io/hash";
+
 export const hashLabelOf = (revision: ControllerRevision): string =>
   revision.metadata.labels?.[REVISION_HASH] ?? "";
 
 const byRevision = (a: ControllerRevision, b: ControllerRevision): number =>
   a.revision - b.revision || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1);
 
+/** The template a revision remembers. */
+export function templateOf(revision: ControllerRevision): PodTemplateSpec {
+  const spec = revision.data?.["spec"] as { template?: PodTemplateSpec & { $patch?: string } } | undefined;
+  const { $patch: _patch, ...template } = spec?.template ?? {};
+  return template;
+}
+
 /** The revisions with the present template's among them, made or renumbered when need be. */
 export async function syncHistory<T extends Historied>(
   ctx: ControllerContext,
   owner: T,
   resource: Resource<T>,
+  label: HashLabel = REVISION_HASH,
 ): Promise<History> {
   const selector = selectorFromObject(owner.spec?.selector);
   const revisions = await claim(
@@ -64,7 +75,10 @@ export async function syncHistory<T extends Historied>(
   const equal = sorted.filter((r) => semanticEqual(r.data, data)).at(-1);
   const others = sorted.filter((r) => r !== equal);
   const next = (others.at(-1)?.revision ?? 0) + 1;
-  if (!equal) return { ...(await createRevision(ctx, owner, resource, data, next)), old: others };
+  if (!equal) {
+    const made = await createRevision(ctx, owner, resource, { data, revision: next, label });
+    return { ...made, old: others };
+  }
   const current =
     equal.revision >= next
       ? equal
@@ -72,19 +86,24 @@ export async function syncHistory<T extends Historied>(
   return { current, old: others, collisionCount: owner.status?.collisionCount };
 }
 
+interface NewRevision {
+  readonly data: Record<string, unknown>;
+  readonly revision: number;
+  readonly label: HashLabel;
+}
+
 async function createRevision<T extends Historied>(
   ctx: ControllerContext,
   owner: T,
   resource: Resource<T>,
-  data: Record<string, unknown>,
-  revision: number,
+  { data, revision, label }: NewRevision,
 ): Promise<Pick<History, "current" | "collisionCount">> {
   const { namespace } = owner.metadata;
   for (let collisions = owner.status?.collisionCount ?? 0; ; collisions++) {
     ctx.signal.throwIfAborted();
     const hash = hashOf(data, collisions);
     const name = `${owner.metadata.name}-${hash}`;
-    const labels = { ...owner.spec?.template.metadata?.labels, [REVISION_HASH]: hash };
+    const labels = { ...owner.spec?.template.metadata?.labels, [label]: hash };
     const made: ControllerRevision = {
       apiVersion: "apps/v1",
       kind: "ControllerRevision",

@@ -32,7 +32,7 @@ export const garbageCollector = (): Loop => ({
       client: ctx.client,
       signal: ctx.signal,
       graph,
-      resourceOf: kinds.resourceOf,
+      resourceOf: (apiVersion, kind) => kinds.resourceOf(apiVersion, kind),
       absent: boundedSet(ABSENT_KEPT),
       again: (uid) => deletions.addRateLimited(uid),
     };

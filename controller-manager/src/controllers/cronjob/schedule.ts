@@ -1,0 +1,95 @@
+import { Cron } from "croner";
+import type { CronJob } from "@coracle/shared/api/generated/batch-v1.ts";
+
+/** When a CronJob is due. Pure. */
+
+const EVERY = /^@every ((\d+h)?(\d+m)?(\d+s)?)$/;
+
+interface Schedule {
+  /** The first time after `at`. */
+  next(at: number): number | undefined;
+  /** The last time at or before `at` and after `since`. */
+  last(since: number, at: number): number | undefined;
+}
+
+export class ScheduleError extends Error {
+  readonly reason: "UnparseableSchedule" | "UnknownTimeZone";
+  constructor(reason: "UnparseableSchedule" | "UnknownTimeZone", message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+function everyMs(text: string): number | undefined {
+  const match = EVERY.exec(text);
+  if (!match) return undefined;
+  const [, , hours = "0h", minutes = "0m", seconds = "0s"] = match;
+  const total = parseInt(hours, 10) * 3600 + parseInt(minutes, 10) * 60 + parseInt(seconds, 10);
+  return total > 0 ? total * 1000 : undefined;
+}
+
+/** @throws ScheduleError */
+export function parseSchedule(cronJob: CronJob): Schedule {
+  const { schedule, timeZone } = cronJob.spec;
+  const every = everyMs(schedule);
+  if (every !== undefined) return fixedInterval(every);
+  if (timeZone !== undefined && !isTimeZone(timeZone))
+    throw new ScheduleError("UnknownTimeZone", `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`);
+  let cron: Cron;
+  try {
+    cron = new Cron(schedule, { mode: "5-part", timezone: timeZone ?? "Etc/UTC", paused: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ScheduleError("UnparseableSchedule", `unparseable schedule: ${JSON.stringify(schedule)} : ${why}`);
+  }
+  return {
+    next: (at) => cron.nextRun(new Date(at))?.getTime(),
+    last(since, at) {
+      // The search looks strictly before its reference.
+      const time = cron.previousRuns(1, new Date(at + 1000))[0]?.getTime();
+      return time !== undefined && time <= at && time > since ? time : undefined;
+    },
+  };
+}
+
+const fixedInterval = (every: number): Schedule => ({
+  next: (at) => at + every,
+  last(since, at) {
+    const count = Math.floor((at - since) / every);
+    return count > 0 ? since + count * every : undefined;
+  },
+});
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Due {
+  /** The time a Job should have been made for, if one is missing. */
+  readonly at: number | undefined;
+  /** More than a hundred start times were missed: a stopped clock or a stopped cluster. */
+  readonly tooMany: boolean;
+  /** When to look again. */
+  readonly next: number | undefined;
+}
+
+const MANY = 100;
+
+export function dueAt(cronJob: CronJob, schedule: Schedule, now: number): Due {
+  const created = Date.parse(cronJob.metadata.creationTimestamp ?? "") || now;
+  const last = cronJob.status?.lastScheduleTime;
+  let earliest = last === undefined ? created : Date.parse(last);
+  const deadline = cronJob.spec.startingDeadlineSeconds;
+  if (deadline !== undefined) earliest = Math.max(earliest, now - deadline * 1000);
+  const next = schedule.next(now);
+  if (earliest > now) return { at: undefined, tooMany: false, next };
+  let missed = 0;
+  for (let t = schedule.next(earliest); t !== undefined && t <= now && missed <= MANY; t = schedule.next(t))
+    missed += 1;
+  return { at: schedule.last(earliest, now), tooMany: missed > MANY, next };
+}
