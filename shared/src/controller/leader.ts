@@ -65,6 +65,8 @@ function createElector(options: LeaderElectionOptions) {
   const duration = options.leaseDurationMs ?? 15_000;
   const deadline = options.renewDeadlineMs ?? 10_000;
   const retry = options.retryPeriodMs ?? 2_000;
+  // A renewal is a durable write; a third of the lease is often enough for it as long as it succeeds.
+  const renewal = Math.max(retry, duration / 3);
   /** What the Lease was, and when by our own clock it was first seen so: clocks of other hosts are not trusted. */
   let observed: { readonly record: string; readonly at: number } | undefined;
   let held: Lease | undefined;
@@ -76,7 +78,7 @@ function createElector(options: LeaderElectionOptions) {
     const record = JSON.stringify(lease.spec ?? {});
     if (observed?.record !== record) observed = { record, at: performance.now() };
   };
-  const claimed = (lease: Lease | undefined): Lease => {
+  const claimOf = (lease: Lease | undefined): Lease => {
     const now = formatMicroTime(Date.now());
     const mine = lease?.spec?.holderIdentity === identity;
     const transitions = lease?.spec?.leaseTransitions ?? 0;
@@ -99,7 +101,7 @@ function createElector(options: LeaderElectionOptions) {
     // The holder renews without reading first; another's write shows as a conflict.
     if (held) {
       try {
-        held = await client.update(leases, claimed(held), { signal });
+        held = await client.update(leases, claimOf(held), { signal });
         return true;
       } catch (error) {
         if (!isConflict(error) && !isNotFound(error)) throw error;
@@ -111,14 +113,14 @@ function createElector(options: LeaderElectionOptions) {
       throw error;
     });
     if (!current) {
-      held = await client.create(leases, claimed(undefined), { signal });
+      held = await client.create(leases, claimOf(undefined), { signal });
       return true;
     }
     observe(current);
     const holder = current.spec?.holderIdentity;
     const valid = performance.now() < (observed?.at ?? 0) + (current.spec?.leaseDurationSeconds ?? 0) * 1000;
     if (holder && holder !== identity && valid) return false;
-    held = await client.update(leases, claimed(current), { signal });
+    held = await client.update(leases, claimOf(current), { signal });
     return true;
   };
   const tryClaim = async (signal: AbortSignal): Promise<boolean> => {
@@ -143,16 +145,17 @@ function createElector(options: LeaderElectionOptions) {
     /** Returns when the Lease is lost or `signal` aborts. */
     async renewUntilLost(signal: AbortSignal): Promise<void> {
       let renewed = performance.now();
-      while (!signal.aborted) {
-        await pause(retry, signal);
+      for (let wait = renewal; !signal.aborted;) {
+        await pause(wait, signal);
         if (signal.aborted) return;
         const left = Math.max(1, Math.ceil(deadline - (performance.now() - renewed)));
-        if (await tryClaim(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))])))
-          renewed = performance.now();
+        const claimed = await tryClaim(AbortSignal.any([signal, AbortSignal.timeout(left)]));
+        if (claimed) renewed = performance.now();
         else if (!signal.aborted && performance.now() - renewed >= deadline) {
           log.error({ lease: name }, "lost the lease");
           return;
         }
+        wait = claimed ? renewal : retry;
       }
     },
     /** Gives the Lease up, so that another need not wait for it to run out. */
