@@ -41,14 +41,25 @@ export function overlap(a: string, b: string): boolean {
   return isRange(a) && isRange(b) && (contains(a, b) || contains(b, a));
 }
 
-async function checkSubnet(): Promise<void> {
-  const wanted = process.env["CORACLE_NODES_SUBNET"] ?? "172.30.0.0/24";
+/** Each Docker network's name and subnets. A network may go between the listing and the look. */
+async function networks(attempts = 3): Promise<string[][]> {
   const ids = (await output("docker", ["network", "ls", "--quiet"])).split("\n").filter(Boolean);
   const format = "{{.Name}}{{range .IPAM.Config}} {{.Subnet}}{{end}}";
-  for (const line of (await output("docker", ["network", "inspect", "--format", format, ...ids])).split(
-    "\n",
-  )) {
-    const [name, ...subnets] = line.trim().split(" ");
+  try {
+    const text = await output("docker", ["network", "inspect", "--format", format, ...ids]);
+    return text
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(" "));
+  } catch (error) {
+    if (attempts > 1) return networks(attempts - 1);
+    throw error;
+  }
+}
+
+async function checkSubnet(): Promise<void> {
+  const wanted = process.env["CORACLE_NODES_SUBNET"] ?? "172.30.0.0/24";
+  for (const [name, ...subnets] of await networks()) {
     if (name === `${cluster}_nodes` || !subnets.some((subnet) => overlap(subnet, wanted))) continue;
     throw new UserError(
       `The Docker network ${name} has addresses of ${wanted}, which the nodes are to have. ` +
