@@ -9,6 +9,8 @@ export const LABEL = {
   /** How often this container of the pod, or its sandbox, was made before. */
   attempt: "io.coracle.attempt",
   ip: "io.coracle.pod-ip",
+  /** The sandbox a container was made in. */
+  sandbox: "io.coracle.sandbox",
   /** A digest of the part of the spec that a running container cannot follow. */
   hash: "io.coracle.hash",
   grace: "io.coracle.grace-seconds",

@@ -19,6 +19,8 @@ export interface PodNetwork {
   attach(pod: PodAttachment): Promise<void>;
   /** True when the pod's cable is there. */
   attached(uid: string): boolean;
+  /** True when the sandbox of this process has its address and routes. */
+  wired(pid: number): Promise<boolean>;
   detach(uid: string): Promise<void>;
   /** A pod's host ports; an empty list takes them away. @throws Error when another pod has one of them */
   setHostPorts(uid: string, ports: readonly HostPort[]): Promise<void>;

@@ -5,7 +5,7 @@ import { command, ipBatch } from "./command.ts";
 import { gatewayOf, parseCidr } from "./cidr.ts";
 import { createIpam, type Ipam } from "./ipam.ts";
 import type { PodNetwork } from "./network.ts";
-import { BRIDGE, isPodLink, linkName, plugPod, unplugPod, unplugSandbox } from "./pod-link.ts";
+import { BRIDGE, isPodLink, isWired, linkName, plugPod, unplugPod, unplugSandbox } from "./pod-link.ts";
 import { applyRules, nodeRules, type HostPort } from "./rules.ts";
 import { setSysctl } from "./sysctl.ts";
 
@@ -135,6 +135,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     claim: (uid, address) => addresses().claim(uid, address),
     release: (uid) => ipam?.release(uid),
     attached: (uid) => links.has(linkName(uid)),
+    wired: isWired,
     attach: async ({ uid, pid, address }) => {
       const name = linkName(uid);
       if (links.has(name)) {

@@ -1,5 +1,6 @@
 /** A pod's cable: one end in its sandbox as eth0, the other on the node's bridge. */
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { ipBatch } from "./command.ts";
 
 export const BRIDGE = "coracle0";
@@ -43,6 +44,12 @@ export async function plugPod(link: PodLink): Promise<void> {
     ],
     link.pid,
   );
+}
+
+/** Whether a sandbox was plugged in to the end: its default route is the last thing it gets. */
+export async function isWired(pid: number): Promise<boolean> {
+  const routes = await readFile(`/proc/${pid}/net/route`, "utf8").catch(() => "");
+  return routes.split("\n").some((line) => /^eth0\t00000000\t/.test(line));
 }
 
 /** Removes what a former life of the kubelet left in the sandbox. */

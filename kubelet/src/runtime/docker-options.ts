@@ -1,11 +1,18 @@
 /** What the engine is asked for: sandboxes and containers as its create options. */
 import type { ContainerCreateOptions, HostConfig } from "dockerode";
-import type { ContainerResources, ContainerSpec, Mount, SandboxSpec } from "./runtime.ts";
+import type { ContainerResources, ContainerSpec, EngineVolume, Mount, SandboxSpec } from "./runtime.ts";
 
 /** Paths the engine hides in /proc and /sys; an empty list shows everything. */
 const UNMASKED = { MaskedPaths: [], ReadonlyPaths: [] };
 /** Of the kernel's scale, the value that keeps the sandbox alive when its containers run out of memory. */
 const SANDBOX_OOM_SCORE = -998;
+
+function driverOptions({ memory, mount }: EngineVolume): Record<string, string> {
+  if (mount) return { type: mount.type, device: mount.device, o: mount.options };
+  if (!memory) return {};
+  const size = memory.sizeBytes === undefined ? "" : `size=${memory.sizeBytes},`;
+  return { type: "tmpfs", device: "tmpfs", o: `${size}mode=0777` };
+}
 
 /** Options of a pod's sandbox: it holds the namespaces and the volumes. */
 export function sandboxOptions(spec: SandboxSpec): ContainerCreateOptions {
@@ -27,23 +34,14 @@ export function sandboxOptions(spec: SandboxSpec): ContainerCreateOptions {
       ReadonlyRootfs: false,
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
-      Mounts: spec.volumes.map(({ name, target, memory }) => ({
+      Mounts: spec.volumes.map((volume) => ({
         Type: "volume" as const,
-        Source: name,
-        Target: target,
+        Source: volume.name,
+        Target: volume.target,
         VolumeOptions: {
           NoCopy: true,
           Labels: { ...spec.labels },
-          DriverConfig: {
-            Name: "local",
-            Options: memory
-              ? {
-                  type: "tmpfs",
-                  device: "tmpfs",
-                  o: memory.sizeBytes === undefined ? "mode=0777" : `size=${memory.sizeBytes},mode=0777`,
-                }
-              : {},
-          },
+          DriverConfig: { Name: "local", Options: driverOptions(volume) },
         },
       })),
     },

@@ -65,6 +65,14 @@ export function splitReference(reference: string): { fromImage: string; tag: str
     : { fromImage: reference, tag: "latest" };
 }
 
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 interface Dialer {
   readonly modem: {
     dial(options: object, done: (error: unknown, stream: unknown) => void): void;
@@ -101,7 +109,7 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
     }
   };
 
-  const session = (socket: Duplex, tty: boolean, parts: Pick<Session, "resize" | "exitCode">): Session => ({
+  const session = (socket: Duplex, tty: boolean, parts: Pick<Session, "resize" | "exitCode" | "kill">): Session => ({
     stdin: socket,
     output: () => (tty ? raw(socket) : demultiplex(socket)),
     ...parts,
@@ -233,6 +241,11 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
           await unlessStatus(exec.resize({ w: columns, h: rows }) as Promise<unknown>, 404, 409, 500);
         },
         exitCode: async () => (await unlessStatus(exec.inspect(), 404))?.ExitCode ?? undefined,
+        kill: async () => {
+          // The engine cannot end a command; its process is in our own pid namespace, which is the host's.
+          const found = await unlessStatus(exec.inspect(), 404);
+          if (found?.Running && found.Pid > 1) endProcess(found.Pid);
+        },
       });
     },
     attach: async (id, streams, signal) => {
@@ -252,6 +265,9 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
           await unlessStatus(container.resize({ w: columns, h: rows }) as Promise<unknown>, 404, 409, 500);
         },
         exitCode: async () => (await unlessStatus(container.inspect(), 404))?.State.ExitCode,
+        kill: async () => {
+          await unlessStatus(container.kill(), 404, 409);
+        },
       });
     },
     logs: async (id, query, signal) => {

@@ -13,6 +13,8 @@ export interface EngineVolume {
   readonly target: string;
   /** On a tmpfs of its own: its content is in memory only, and gone with the last container that mounts it. */
   readonly memory?: { readonly sizeBytes?: number | undefined } | undefined;
+  /** A file system from elsewhere. */
+  readonly mount?: { readonly type: string; readonly device: string; readonly options: string } | undefined;
 }
 
 export interface SandboxSpec {
@@ -155,6 +157,8 @@ export interface Session {
   resize(columns: number, rows: number): Promise<void>;
   /** After the output has ended. Undefined when the engine no longer knows. */
   exitCode(): Promise<number | undefined>;
+  /** Ends what runs in it. */
+  kill(): Promise<void>;
   close(): void;
 }
 

@@ -52,7 +52,8 @@ export function statusPatch(
     if (key === "conditions") {
       const changed = changedConditions(wanted.conditions ?? [], written?.conditions ?? []);
       if (changed.length > 0) status["conditions"] = changed;
-    } else if (key === "podIPs" || key === "hostIPs")
+    } else if ((key === "podIPs" || key === "hostIPs") && from[key])
+      // These lists merge by address: without the directive the old one would stay.
       status[key] = [{ $patch: "replace" }, ...((to[key] ?? []) as object[])];
     else if (to[key] !== undefined) status[key] = to[key];
     else if (OWNED.has(key)) status[key] = null;

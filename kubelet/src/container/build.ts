@@ -1,0 +1,205 @@
+/** A container of a pod as the engine's spec: everything from command to mounts. */
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
+import { podEvent, type PodRun, type SpecContainer, instancesOf } from "../pod.ts";
+import type { ContainerSpec, ImageInfo, Mount, RuntimeContainer } from "../runtime/runtime.ts";
+import { resolveSubPath } from "../volumes/sub-path.ts";
+import { ConfigError, makeEnvironment } from "./env.ts";
+import { expand, unresolvedReference } from "./expand.ts";
+import { hostAliases, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
+import { containerName, LABEL, podLabels, sandboxVolumePath, volumeName } from "./names.ts";
+import { containerResources, oomScore } from "./resources.ts";
+import { containerSecurity } from "./security.ts";
+import { serviceEnvironment } from "./service-env.ts";
+
+export interface BuildInput {
+  readonly run: PodRun;
+  readonly container: SpecContainer;
+  readonly attempt: number;
+  readonly sandbox: RuntimeContainer;
+  readonly image: ImageInfo;
+}
+
+const DEFAULT_MESSAGE_PATH = "/dev/termination-log";
+const ANYONE = 0o666;
+
+/** Of the part of the spec that a running container cannot follow: its image. */
+export const specHash = (container: Container): string =>
+  createHash("sha256").update(`${container.name}\0${container.image ?? ""}`).digest("hex").slice(0, 16);
+
+/** Where a container's last words are. */
+export const messagePlace = (run: PodRun, container: string, attempt: number) =>
+  run.ctx.storage.pod(run.uid, "messages", container, String(attempt));
+
+async function makeFile(path: string, text = ""): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(path, "w", ANYONE);
+  try {
+    await file.chmod(ANYONE);
+    if (text) await file.writeFile(text);
+  } finally {
+    await file.close();
+  }
+}
+
+type Lookup = (name: string) => string | undefined;
+
+async function volumeMount(
+  { run, sandbox }: BuildInput,
+  mount: NonNullable<Container["volumeMounts"]>[number],
+  lookup: Lookup,
+): Promise<Mount> {
+  const volume = run.volumes.get(mount.name);
+  if (!volume) throw new ConfigError(`no such volume: ${mount.name}`);
+  const missing = mount.subPathExpr ? unresolvedReference(mount.subPathExpr, lookup) : undefined;
+  if (missing) throw new ConfigError(`failed to expand subPathExpr: missing value for ${missing}`);
+  const subPath = mount.subPathExpr ? expand(mount.subPathExpr, lookup) : mount.subPath;
+  const target = posix.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`;
+  const { plan, path } = volume;
+  const readOnly = mount.readOnly === true || plan.readOnly;
+  if (plan.kind === "engine" && !subPath)
+    return { type: "volume", source: volumeName(run.pod, mount.name), target, readOnly };
+  const here =
+    plan.kind === "engine"
+      ? `${run.ctx.storage.rootOf(sandbox.pid) ?? ""}${sandboxVolumePath(mount.name)}`
+      : (path?.here ?? "");
+  const engine =
+    plan.kind === "engine" ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name)) : (path?.engine ?? "");
+  const below = subPath ? await resolveSubPath(here, subPath) : "";
+  const propagation =
+    mount.mountPropagation === "Bidirectional"
+      ? ("rshared" as const)
+      : mount.mountPropagation === "HostToContainer"
+        ? ("rslave" as const)
+        : ("private" as const);
+  return { type: "bind", source: below ? posix.join(engine, below) : engine, target, readOnly, propagation };
+}
+
+/** A pod in the node's network has the node's files for names, unless it asks for others. */
+async function nodeNameFiles(run: PodRun, mounted: ReadonlySet<string>): Promise<Mount[]> {
+  const { pod, ctx } = run;
+  if (!pod.spec?.hostNetwork) return [];
+  const files: [string, string][] = [];
+  const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
+  if (policy === "ClusterFirstWithHostNet" || policy === "None" || pod.spec.dnsConfig)
+    files.push(["/etc/resolv.conf", printResolvConf(podResolvConf(dnsInput(run)))]);
+  const aliases = hostAliases(pod);
+  if (aliases) files.push(["/etc/hosts", (await readFile("/etc/hosts", "utf8")) + aliases]);
+  return Promise.all(
+    files
+      .filter(([target]) => !mounted.has(target))
+      .map(async ([target, text]): Promise<Mount> => {
+        const place = ctx.storage.pod(run.uid, "etc", posix.basename(target));
+        await makeFile(place.here, text);
+        return { type: "bind", source: place.engine, target, readOnly: false };
+      }),
+  );
+}
+
+export const dnsInput = (run: PodRun) => ({
+  pod: run.pod,
+  clusterDomain: run.ctx.config.clusterDomain,
+  clusterDns: run.ctx.config.clusterDns,
+  node: run.ctx.node.resolvConf(),
+});
+
+async function environment({ run, container }: BuildInput): Promise<ReadonlyMap<string, string>> {
+  const { pod, ctx } = run;
+  const namespace = pod.metadata.namespace ?? "";
+  const { variables, skipped } = await makeEnvironment({
+    pod,
+    container: container.spec,
+    references: ctx.references.forPod(run.uid),
+    services: serviceEnvironment(ctx.services(), namespace, pod.spec?.enableServiceLinks !== false),
+    addresses: { podIPs: podIPs(run), hostIPs: ctx.node.hostIPs },
+    allocatable: ctx.node.allocatable,
+  });
+  for (const { source, keys } of skipped)
+    podEvent(
+      run,
+      "Warning",
+      "InvalidEnvironmentVariableNames",
+      `Keys [${keys.join(", ")}] from the EnvFrom ${source} were skipped since they are considered invalid environment variable names.`,
+    );
+  return variables;
+}
+
+export const podIPs = (run: PodRun): readonly string[] =>
+  run.pod.spec?.hostNetwork ? run.ctx.node.hostIPs : run.address ? [run.address] : [];
+
+function pidOf({ run, container, sandbox }: BuildInput): ContainerSpec["pid"] {
+  const { spec } = run.pod;
+  if (spec?.hostPID) return "host";
+  const target = (container.spec as { targetContainerName?: string }).targetContainerName;
+  const [instance] = container.kind === "ephemeral" && target ? instancesOf(run, target) : [];
+  if (instance?.state === "running") return { container: instance.id };
+  return spec?.shareProcessNamespace ? { container: sandbox.id } : "own";
+}
+
+/**
+ * Makes the spec, and the files it binds.
+ * @throws ConfigError when the pod asks for something that does not exist or must not be
+ */
+export async function buildContainer(input: BuildInput): Promise<ContainerSpec> {
+  const { run, container, attempt, sandbox, image } = input;
+  const { pod, ctx } = run;
+  const { spec } = container;
+  const variables = await environment(input);
+  const lookup: Lookup = (name) => variables.get(name);
+  const security = await containerSecurity({
+    pod,
+    container: spec,
+    imageUser: image.user,
+    seccompFile: (path) => readFile(join(ctx.storage.host("/var/lib/kubelet/seccomp").here, path), "utf8"),
+  });
+  const mounts = await Promise.all((spec.volumeMounts ?? []).map((mount) => volumeMount(input, mount, lookup)));
+  const message = messagePlace(run, spec.name, attempt);
+  await makeFile(message.here);
+  const targets = new Set(mounts.map((mount) => mount.target));
+  const messagePath = spec.terminationMessagePath || DEFAULT_MESSAGE_PATH;
+  const node = await nodeNameFiles(run, targets);
+  const { hostname } = podHostname(pod, ctx.config.clusterDomain);
+  return {
+    name: containerName(pod, spec.name, attempt),
+    labels: {
+      ...podLabels(ctx.identity, pod),
+      [LABEL.type]: "container",
+      [LABEL.container]: spec.name,
+      [LABEL.attempt]: String(attempt),
+      [LABEL.hash]: specHash(spec),
+      [LABEL.sandbox]: sandbox.id,
+    },
+    image: spec.image ?? "",
+    sandbox: sandbox.id,
+    hostIpc: pod.spec?.hostIPC === true,
+    pid: pidOf(input),
+    ...(spec.command?.length ? { command: spec.command.map((part) => expand(part, lookup)) } : {}),
+    ...(spec.args?.length ? { args: spec.args.map((part) => expand(part, lookup)) } : {}),
+    env: [...withHome(variables, hostname)].map(([name, value]) => `${name}=${value}`),
+    workingDir: spec.workingDir,
+    mounts: [
+      ...mounts,
+      ...(targets.has(messagePath)
+        ? []
+        : [{ type: "bind" as const, source: message.engine, target: messagePath, readOnly: false }]),
+      ...node,
+    ],
+    resources: containerResources(spec, ctx.config.podPidsLimit),
+    oomScoreAdj: oomScore(pod, spec, ctx.node.memoryBytes),
+    security,
+    tty: spec.tty === true,
+    stdin: spec.stdin === true,
+    stdinOnce: spec.stdinOnce === true,
+    stopSignal: spec.lifecycle?.stopSignal,
+    logs: { maxBytes: ctx.config.containerLogMaxBytes, maxFiles: ctx.config.containerLogMaxFiles },
+  };
+}
+
+/** Every container knows its pod's host name, as the engine sets it for containers with a network of their own. */
+function withHome(variables: ReadonlyMap<string, string>, hostname: string): Map<string, string> {
+  const all = new Map([["HOSTNAME", hostname]]);
+  for (const [name, value] of variables) all.set(name, value);
+  return all;
+}

@@ -1,0 +1,83 @@
+/** What a running container's probes and hook say: started, ready, or to be ended. */
+import { podIPs } from "../container/build.ts";
+import { podEvent, type Health, type PodRun, type SpecContainer } from "../pod.ts";
+import { runProbe } from "../probes/probe.ts";
+import { startProbe, type ProbeKind } from "../probes/worker.ts";
+import type { RuntimeContainer } from "../runtime/runtime.ts";
+
+const TITLE: Readonly<Record<ProbeKind, string>> = {
+  startup: "Startup",
+  liveness: "Liveness",
+  readiness: "Readiness",
+};
+
+/** Begins the probes of a running instance; nothing when they run. An adopted container keeps what the API last knew. */
+export function watchHealth(
+  run: PodRun,
+  container: SpecContainer,
+  instance: RuntimeContainer,
+  adopted?: { readonly started: boolean; readonly ready: boolean },
+): void {
+  if (run.health.has(instance.id)) return;
+  const { spec, kind } = container;
+  const all = new AbortController();
+  const killing = new AbortController();
+  const probed = kind === "main" || kind === "sidecar";
+  const health: Health = {
+    started: !probed || !spec.startupProbe || (adopted?.started ?? false),
+    ready: !probed || !spec.readinessProbe || (adopted?.ready ?? false),
+    condemned: undefined,
+    hook: "none",
+    stop: () => {
+      all.abort();
+      killing.abort();
+    },
+    stopKilling: () => killing.abort(),
+  };
+  run.health.set(instance.id, health);
+  if (!probed) return;
+
+  const begin = (which: ProbeKind): void => {
+    const probe = { startup: spec.startupProbe, liveness: spec.livenessProbe, readiness: spec.readinessProbe }[which];
+    if (!probe) return;
+    startProbe({
+      kind: which,
+      probe,
+      startedAt: instance.startedAt ?? run.ctx.now(),
+      signal: which === "readiness" ? all.signal : killing.signal,
+      run: (signal) =>
+        runProbe(
+          probe,
+          { containerId: instance.id, podAddress: podIPs(run)[0] ?? "", container: spec },
+          run.ctx.runtime,
+          signal,
+        ),
+      onFailure: ({ message }) =>
+        podEvent(run, "Warning", "Unhealthy", `${TITLE[which]} probe failed: ${message}`, container),
+      onVerdict: (ok) => {
+        if (which === "readiness") health.ready = ok;
+        else if (which === "startup" && ok) {
+          health.started = true;
+          begin("liveness");
+          begin("readiness");
+        } else if (!ok)
+          health.condemned = {
+            message: `Container ${spec.name} failed ${which} probe, will be restarted`,
+            graceSeconds: probe.terminationGracePeriodSeconds,
+          };
+        run.publish();
+        run.wake();
+      },
+    });
+  };
+  if (!health.started) begin("startup");
+  else {
+    begin("liveness");
+    begin("readiness");
+  }
+}
+
+/** Ends the probes of an instance that no longer runs. */
+export function unwatchHealth(run: PodRun, id: string): void {
+  run.health.get(id)?.stop();
+}

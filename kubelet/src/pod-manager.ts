@@ -1,0 +1,227 @@
+/** The pods of this node: which there are, who works on them, and what is left of those that are no more. */
+import { readFile } from "node:fs/promises";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { isTerminal } from "@coracle/shared/meta/pods.ts";
+import { LABEL } from "./container/names.ts";
+import { messagePlace } from "./container/build.ts";
+import type { KubeletContext } from "./context.ts";
+import { notifyEnding } from "./lifecycle/end.ts";
+import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
+import { lastLines } from "./lifecycle/last-words.ts";
+import { attemptOf } from "./plan/plan.ts";
+import { containersOf, createPodRun, isEnding, type PodRun, type StopOrder } from "./pod.ts";
+import { startPodWorker, type PodWorker } from "./pod-worker.ts";
+import type { RuntimeContainer } from "./runtime/runtime.ts";
+import { factsOf, statusOf } from "./status/facts.ts";
+
+export interface PodManager {
+  /** A pod bound to this node, new or changed. */
+  setPod(pod: Pod, source?: "api" | "static"): void;
+  /** The API has it no more. */
+  removePod(uid: string): void;
+  /** Everything is listed: what the engine runs for pods that do not exist is ended. */
+  removeOrphans(): Promise<void>;
+  /** Ends a pod by the node's decision. */
+  evict(uid: string, verdict: { reason: string; message: string }, graceSeconds: number): boolean;
+  get(uid: string): PodRun | undefined;
+  runs(): Iterable<PodRun>;
+  wake(uid: string): void;
+  /** Resolves when no task of any pod runs; for a clean stop. */
+  idle(): Promise<void>;
+}
+
+interface Entry {
+  readonly run: PodRun;
+  readonly worker: PodWorker;
+}
+const MESSAGE_MAX = 4096;
+const DEFAULT_GRACE_SECONDS = 30;
+
+export function createPodManager(ctx: KubeletContext): PodManager {
+  const entries = new Map<string, Entry>();
+  /** Deleted by us; the API's own news of that is still on its way. */
+  const finished = new Set<string>();
+
+  const publish = (run: PodRun): void => {
+    if (run.source !== "api" || run.gone) return;
+    ctx.statuses.set(run.pod, statusOf(run));
+  };
+  const start = (pod: Pod, source: PodRun["source"]): Entry => {
+    const uid = pod.metadata.uid ?? "";
+    const run: PodRun = createPodRun({
+      pod,
+      source,
+      ctx,
+      wake: () => entry.worker.wake(),
+      publish: () => publish(run),
+    });
+    for (const container of ctx.engine.ofPod(uid)) adopt(run, container);
+    const entry: Entry = { run, worker: { wake: () => undefined, done: Promise.resolve() } };
+    applyOrders(run);
+    Object.assign(entry, { worker: startPodWorker(run) });
+    entries.set(uid, entry);
+    entry.worker.done.then(
+      () => finish(entry),
+      (error: unknown) => ctx.log.error({ err: error }, "a pod's worker ended"),
+    );
+    return entry;
+  };
+  const finish = ({ run }: Entry): void => {
+    if (ctx.signal.aborted) return;
+    entries.delete(run.uid);
+    if (!run.gone) finished.add(run.uid);
+    run.ending.abort();
+    for (const health of run.health.values()) health.stop();
+    ctx.statuses.forget(run.uid);
+    ctx.images.forget(run.uid);
+    ctx.restarts.forget(`${run.uid}/`);
+    ctx.references.release(run.uid);
+    ctx.tokens.forget(run.uid);
+  };
+
+  /** A container the engine has: seen for the first time, or changed. */
+  const adopt = (run: PodRun, instance: RuntimeContainer): void => {
+    const before = run.instances.get(instance.id);
+    run.instances.set(instance.id, instance);
+    run.removed.delete(instance.id);
+    if (instance.labels[LABEL.type] === "sandbox") return;
+    const name = instance.labels[LABEL.container] ?? "";
+    const container = containersOf(run.pod).find((c) => c.spec.name === name);
+    if (instance.state === "running" && container && (instance.startedAt ?? 0) < run.startedAt) {
+      const { before: known } = factsOf(run, container);
+      const started = known?.started === true;
+      watchHealth(run, container, instance, { started, ready: known?.ready === true });
+    }
+    if (instance.state !== "exited") return;
+    unwatchHealth(run, instance.id);
+    if (before?.state !== "exited") void readLastWords(run, instance);
+  };
+  const readLastWords = async (run: PodRun, instance: RuntimeContainer): Promise<void> => {
+    const name = instance.labels[LABEL.container] ?? "";
+    const container = containersOf(run.pod).find((c) => c.spec.name === name);
+    const file = messagePlace(run, name, attemptOf(instance)).here;
+    let message = (await readFile(file, "utf8").catch(() => "")).slice(0, MESSAGE_MAX);
+    const fallback = container?.spec.terminationMessagePolicy === "FallbackToLogsOnError";
+    if (!message && fallback && instance.exitCode !== 0)
+      message = await lastLines(ctx.runtime, instance.id, ctx.signal).catch(() => "");
+    if (!message) return;
+    run.messages.set(instance.id, message);
+    run.publish();
+  };
+
+  /** What the pod's own object orders: its deletion, a deadline. */
+  const applyOrders = (run: PodRun): void => {
+    const { deletionTimestamp, deletionGracePeriodSeconds } = run.pod.metadata;
+    if (deletionTimestamp === undefined) return;
+    const graceSeconds =
+      deletionGracePeriodSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+    order(run, { graceSeconds, at: ctx.now() });
+  };
+  /** A second order may only shorten the first. */
+  const order = (run: PodRun, stop: StopOrder): void => {
+    const known = run.stop;
+    if (!known) run.stop = stop;
+    else if (stop.at + stop.graceSeconds * 1000 < known.at + known.graceSeconds * 1000)
+      known.graceSeconds = Math.max(0, (stop.at - known.at) / 1000 + stop.graceSeconds);
+    if (stop.graceSeconds === 0 && run.stop) run.stop.graceSeconds = Math.min(run.stop.graceSeconds, (ctx.now() - run.stop.at) / 1000);
+    run.ending.abort();
+    notifyEnding(run);
+  };
+
+  ctx.engine.onChange((uid, container, id) => {
+    const entry = entries.get(uid);
+    if (!entry) return;
+    const { run, worker } = entry;
+    if (container) adopt(run, container);
+    else run.removed.add(id);
+    notifyEnding(run);
+    run.publish();
+    worker.wake();
+  });
+
+  return {
+    setPod(pod, source = "api") {
+      const uid = pod.metadata.uid ?? "";
+      if (finished.has(uid)) return;
+      const entry = entries.get(uid);
+      if (!entry) {
+        // One that ended before this kubelet began, and left nothing, needs no worker.
+        const over = isTerminal(pod) && !pod.metadata.deletionTimestamp && [...ctx.engine.ofPod(uid)].length === 0;
+        if (!over) start(pod, source);
+        return;
+      }
+      const status = entry.run.pod.status;
+      entry.run.pod = pod;
+      applyOrders(entry.run);
+      // Our own status comes back as a change; only another's condition matters then.
+      if (onlyStatusChanged(entry.run, pod, status)) return;
+      entry.worker.wake();
+    },
+    removePod(uid) {
+      finished.delete(uid);
+      const entry = entries.get(uid);
+      if (!entry) return;
+      entry.run.gone = true;
+      // Deleted without grace: nobody waits for a graceful end.
+      order(entry.run, { graceSeconds: entry.run.stop ? entry.run.stop.graceSeconds : 0, at: entry.run.stop?.at ?? ctx.now() });
+      entry.worker.wake();
+    },
+    removeOrphans: async () => {
+      const uids = new Set([...ctx.engine.pods(), ...(await ctx.storage.pods())]);
+      const volumes = await ctx.runtime.listVolumes({ [LABEL.node]: ctx.identity.node });
+      for (const { labels } of volumes) uids.add(labels[LABEL.podUid] ?? "");
+      uids.delete("");
+      for (const uid of uids) if (!entries.has(uid)) startOrphan(uid, start, ctx);
+      await ctx.network.removeStrangers(new Set(entries.keys()));
+    },
+    evict(uid, verdict, graceSeconds) {
+      const entry = entries.get(uid);
+      if (!entry || isEnding(entry.run)) return false;
+      order(entry.run, { graceSeconds, verdict, at: ctx.now() });
+      entry.worker.wake();
+      return true;
+    },
+    get: (uid) => entries.get(uid)?.run,
+    runs: function* () {
+      for (const { run } of entries.values()) yield run;
+    },
+    wake: (uid) => entries.get(uid)?.worker.wake(),
+    idle: async () => {
+      await Promise.all([...entries.values()].map(({ run }) => run.tasks.idle()));
+    },
+  };
+}
+
+/** True when nothing but the status differs, and no readiness gate could have. */
+function onlyStatusChanged(run: PodRun, pod: Pod, before: Pod["status"]): boolean {
+  if (pod.metadata.deletionTimestamp || run.pod !== pod) return false;
+  const gates = (pod.spec?.readinessGates?.length ?? 0) > 0;
+  if (gates) {
+    run.publish();
+    return false;
+  }
+  const generation = before?.observedGeneration;
+  return generation !== undefined && generation === pod.metadata.generation && sameMeta(run, pod);
+}
+const seen = new WeakMap<PodRun, string>();
+function sameMeta(run: PodRun, pod: Pod): boolean {
+  const { labels, annotations } = pod.metadata;
+  const now = JSON.stringify([labels, annotations]);
+  const same = seen.get(run) === now;
+  seen.set(run, now);
+  return same;
+}
+
+/** Stands for a pod that only the engine still knows. */
+function startOrphan(uid: string, start: (pod: Pod, source: "orphan") => Entry, ctx: KubeletContext): void {
+  const [known] = ctx.engine.ofPod(uid);
+  const labels = known?.labels ?? {};
+  const pod: Pod = {
+    metadata: { uid, name: labels[LABEL.podName] ?? "", namespace: labels[LABEL.podNamespace] ?? "" },
+    spec: { containers: [] },
+  };
+  const { run, worker } = start(pod, "orphan");
+  run.stop = { graceSeconds: Number(labels[LABEL.grace] ?? DEFAULT_GRACE_SECONDS), at: ctx.now() };
+  run.ending.abort();
+  worker.wake();
+}

@@ -1,0 +1,177 @@
+/** One pod on this node: its spec, what is known of its containers, and what it waits for. */
+import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { isSidecar } from "@coracle/shared/meta/pods.ts";
+import { LABEL } from "./container/names.ts";
+import type { KubeletContext } from "./context.ts";
+import { attemptOf, type Plan, type Waiting } from "./plan/plan.ts";
+import type { RuntimeContainer } from "./runtime/runtime.ts";
+import type { ContainerKind } from "./status/container-status.ts";
+import { createTasks, type Tasks } from "./tasks.ts";
+import type { VolumePlan } from "./volumes/volume.ts";
+
+/** The pod is to end. */
+export interface StopOrder {
+  graceSeconds: number;
+  /** Why, where it is the node's decision: the pod then is Failed. */
+  readonly verdict?: { readonly reason: string; readonly message: string } | undefined;
+  readonly at: number;
+}
+
+export interface MountedVolume {
+  readonly plan: VolumePlan;
+  /** Where a path-backed volume is. */
+  readonly path?: { readonly here: string; readonly engine: string } | undefined;
+  /** Of what was last written. */
+  digest?: string | undefined;
+}
+
+/** What probes and hooks have said of one instance of a container. */
+export interface Health {
+  started: boolean;
+  ready: boolean;
+  condemned: { readonly message: string; readonly graceSeconds?: number | undefined } | undefined;
+  hook: "none" | "running" | "done" | "failed";
+  readonly stop: () => void;
+  readonly stopKilling: () => void;
+}
+
+export interface PodRun {
+  readonly uid: string;
+  readonly source: "api" | "static" | "orphan";
+  pod: Pod;
+  /** The API has no such pod any more. */
+  gone: boolean;
+  stop: StopOrder | undefined;
+  /** Its containers have all ended for good. */
+  over: boolean;
+  /** Admission has looked at it. */
+  admitted: boolean;
+  readonly startedAt: number;
+  readonly ctx: KubeletContext;
+  readonly tasks: Tasks;
+  /** Aborts when the pod is to end: nothing new is begun then. */
+  readonly ending: AbortController;
+  /** Every instance seen, removed ones too: the status outlives the containers. */
+  readonly instances: Map<string, RuntimeContainer>;
+  readonly removed: Set<string>;
+  readonly messages: Map<string, string>;
+  readonly health: Map<string, Health>;
+  readonly waiting: Map<string, Waiting>;
+  /** Containers that failed to be made, and when to try again. */
+  readonly retryAt: Map<string, number>;
+  readonly prepared: Map<string, Promise<Prepared | undefined>>;
+  readonly volumes: Map<string, MountedVolume>;
+  readonly killing: Set<string>;
+  address: string | undefined;
+  plugged: string | undefined;
+  volumesOf: string | undefined;
+  plan: Plan | undefined;
+  /** When the worker should look again without being asked. */
+  wakeAt: number | undefined;
+  wake(): void;
+  publish(): void;
+}
+
+/** A container made ahead of its start. */
+export interface Prepared {
+  readonly id: string;
+  readonly attempt: number;
+}
+
+export interface PodRunOptions {
+  readonly pod: Pod;
+  readonly source: PodRun["source"];
+  readonly ctx: KubeletContext;
+  readonly wake: () => void;
+  readonly publish: () => void;
+}
+
+export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions): PodRun {
+  const uid = pod.metadata.uid ?? "";
+  return {
+    uid,
+    source,
+    pod,
+    gone: source === "orphan",
+    stop: undefined,
+    over: false,
+    admitted: false,
+    startedAt: ctx.now(),
+    ctx,
+    tasks: createTasks(wake, (task, error) =>
+      ctx.log.error({ err: error, task, pod: pod.metadata.name, namespace: pod.metadata.namespace }, "a pod's task failed"),
+    ),
+    ending: new AbortController(),
+    instances: new Map(),
+    removed: new Set(),
+    messages: new Map(),
+    health: new Map(),
+    waiting: new Map(),
+    retryAt: new Map(),
+    prepared: new Map(),
+    volumes: new Map(),
+    killing: new Set(),
+    address: undefined,
+    plugged: undefined,
+    volumesOf: undefined,
+    plan: undefined,
+    wakeAt: undefined,
+    wake,
+    publish,
+  };
+}
+
+const isSandbox = (c: RuntimeContainer): boolean => c.labels[LABEL.type] === "sandbox";
+const byAttempt = (a: RuntimeContainer, b: RuntimeContainer): number => attemptOf(b) - attemptOf(a);
+
+/** The newest sandbox that still exists. */
+export const sandboxOf = (run: PodRun): RuntimeContainer | undefined =>
+  [...run.instances.values()].filter((c) => isSandbox(c) && !run.removed.has(c.id)).toSorted(byAttempt)[0];
+export const sandboxesOf = (run: PodRun): RuntimeContainer[] =>
+  [...run.instances.values()].filter((c) => isSandbox(c) && !run.removed.has(c.id));
+
+/** Instances of a container, the newest first. */
+export const instancesOf = (run: PodRun, name: string): RuntimeContainer[] =>
+  [...run.instances.values()]
+    .filter((c) => !isSandbox(c) && c.labels[LABEL.container] === name)
+    .toSorted(byAttempt);
+export const allInstances = (run: PodRun): RuntimeContainer[] =>
+  [...run.instances.values()].filter((c) => !isSandbox(c));
+/** Those that the engine still has. */
+export const existing = (run: PodRun): RuntimeContainer[] =>
+  allInstances(run).filter((c) => !run.removed.has(c.id));
+export const runningInstances = (run: PodRun): RuntimeContainer[] =>
+  existing(run).filter((c) => c.state === "running");
+
+export interface SpecContainer {
+  readonly spec: Container;
+  readonly kind: ContainerKind;
+}
+
+/** The spec's containers in the order they start. */
+export function containersOf(pod: Pod): SpecContainer[] {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? { containers: [] };
+  return [
+    ...initContainers.map((spec) => ({ spec, kind: isSidecar(spec) ? ("sidecar" as const) : ("init" as const) })),
+    ...containers.map((spec) => ({ spec, kind: "main" as const })),
+    ...ephemeralContainers.map((spec) => ({ spec: spec as Container, kind: "ephemeral" as const })),
+  ];
+}
+
+/** The pod must not run (any more). */
+export const isEnding = (run: PodRun): boolean => run.stop !== undefined || run.gone;
+
+/** Records an event about the pod, or about one of its containers. */
+export function podEvent(
+  run: PodRun,
+  type: "Normal" | "Warning",
+  reason: string,
+  message: string,
+  container?: SpecContainer | undefined,
+): void {
+  if (run.source === "orphan") return;
+  const list = { init: "initContainers", sidecar: "initContainers", main: "containers", ephemeral: "ephemeralContainers" };
+  const fieldPath = container ? `spec.${list[container.kind]}{${container.spec.name}}` : undefined;
+  const subject = { apiVersion: "v1", kind: "Pod", metadata: run.pod.metadata };
+  run.ctx.events.record(subject, type, reason, message, fieldPath ? { fieldPath } : undefined);
+}

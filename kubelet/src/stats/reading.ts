@@ -1,0 +1,157 @@
+/** One reading of everything: the node's counters, and those of each running container and each pod's network. */
+import type { InterfaceFigures } from "@coracle/shared/api/summary.ts";
+import { LABEL } from "../container/names.ts";
+import type { ContainerStats, Runtime, RuntimeContainer } from "../runtime/runtime.ts";
+import type { Filesystem, HostMemory, HostReader } from "./host.ts";
+import type { Rate, Rates } from "./rates.ts";
+
+export interface NodeReading {
+  readonly atMs: number;
+  readonly cpuNanos: number;
+  readonly memory: HostMemory;
+  readonly pageFaults: { readonly all: number; readonly major: number };
+  readonly network: readonly InterfaceFigures[];
+  readonly processes: { readonly max: number; readonly current: number };
+  readonly bootTimeMs: number;
+  readonly nodeFs: Filesystem | undefined;
+  readonly imageFs: Filesystem | undefined;
+  /** This process. */
+  readonly self: { readonly cpuNanos: number; readonly rssBytes: number; readonly startedAt: number };
+}
+
+export interface ContainerReading {
+  readonly container: RuntimeContainer;
+  readonly name: string;
+  readonly sandbox: boolean;
+  readonly stats: ContainerStats;
+  readonly rate: Rate | undefined;
+}
+
+export interface PodReading {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly containers: readonly ContainerReading[];
+  readonly network: readonly InterfaceFigures[];
+}
+
+export interface Reading {
+  readonly node: NodeReading;
+  readonly nodeRate: Rate | undefined;
+  readonly selfRate: Rate | undefined;
+  readonly pods: readonly PodReading[];
+}
+
+export interface ReadingSources {
+  readonly host: HostReader;
+  readonly runtime: Pick<Runtime, "stats">;
+  readonly containers: () => Iterable<RuntimeContainer>;
+  /** A directory on the file system of the node's own files, and one on that of the images. */
+  readonly nodeDirectory: string;
+  readonly imageDirectory: string;
+  readonly startedAt: number;
+  readonly now: () => number;
+}
+
+/** Questions to the engine that are under way at once. */
+const AT_ONCE = 16;
+const NODE = "node";
+const SELF = "kubelet";
+
+/** Calls `work` for each item, a few at a time. */
+export async function each<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const take = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next++;
+      results[at] = await work(items[at] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, take));
+  return results;
+}
+
+async function readNode(sources: ReadingSources): Promise<NodeReading> {
+  const { host, now } = sources;
+  const [cpuNanos, memory, pageFaults, network, processes, bootTimeMs, nodeFs, imageFs] = await Promise.all([
+    host.cpuNanos(),
+    host.memory(),
+    host.pageFaults(),
+    host.network("self"),
+    host.processes(),
+    host.bootTimeMs(),
+    host.filesystem(sources.nodeDirectory),
+    host.filesystem(sources.imageDirectory),
+  ]);
+  const { user, system } = process.cpuUsage();
+  return {
+    atMs: now(),
+    cpuNanos,
+    memory,
+    pageFaults,
+    network,
+    processes,
+    bootTimeMs,
+    nodeFs,
+    // An image store that cannot be seen from here shares the node's disk as far as anyone can tell.
+    imageFs: imageFs ?? nodeFs,
+    self: {
+      cpuNanos: (user + system) * 1000,
+      rssBytes: process.memoryUsage.rss(),
+      startedAt: sources.startedAt,
+    },
+  };
+}
+
+/** Reads everything once. A container that has ended meanwhile is left out. */
+export async function takeReading(sources: ReadingSources, rates: Rates): Promise<Reading> {
+  const running = [...sources.containers()].filter((c) => c.state === "running");
+  const [node, containers] = await Promise.all([
+    readNode(sources),
+    each(running, async (container) => ({ container, stats: await sources.runtime.stats(container.id) })),
+  ]);
+  rates.keep(new Set([NODE, SELF, ...running.map((c) => c.id)]));
+  const read = containers.flatMap(({ container, stats }): ContainerReading[] => {
+    if (!stats) return [];
+    const sandbox = container.labels[LABEL.type] === "sandbox";
+    return [
+      {
+        container,
+        name: sandbox ? "POD" : (container.labels[LABEL.container] ?? ""),
+        sandbox,
+        stats,
+        rate: rates.add(container.id, stats.atMs, stats.cpuNanos),
+      },
+    ];
+  });
+  const byPod = [...Map.groupBy(read, ({ container }) => container.labels[LABEL.podUid] ?? "")];
+  const pods = await each(byPod, ([uid, members]) => readPod(sources.host, uid, members));
+  return {
+    node,
+    nodeRate: rates.add(NODE, node.atMs, node.cpuNanos),
+    selfRate: rates.add(SELF, node.atMs, node.self.cpuNanos),
+    pods,
+  };
+}
+
+async function readPod(
+  host: HostReader,
+  uid: string,
+  containers: readonly ContainerReading[],
+): Promise<PodReading> {
+  const sandbox = containers.find((c) => c.sandbox);
+  const labels = (sandbox ?? containers[0])?.container.labels ?? {};
+  return {
+    uid,
+    name: labels[LABEL.podName] ?? "",
+    namespace: labels[LABEL.podNamespace] ?? "",
+    containers,
+    network: sandbox ? await host.network(sandbox.container.pid) : [],
+  };
+}
+
+/** Whether some speed is still unknown. */
+export const lacksRates = (reading: Reading): boolean =>
+  reading.nodeRate === undefined ||
+  reading.pods.some((pod) => pod.containers.some((c) => !c.sandbox && c.rate === undefined));

@@ -1,0 +1,80 @@
+/** A pod's state as the status is derived from it. */
+import type { ContainerStatus, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
+import { formatTime } from "@coracle/shared/meta/time.ts";
+import { podIPs } from "../container/build.ts";
+import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
+import type { ContainerFacts } from "./container-status.ts";
+import { podStatus } from "./pod-status.ts";
+
+/** As an engine names an image: by the registry's digest where there is one. */
+function digestOf(run: PodRun, imageId: string): string {
+  const digest = run.ctx.images.known(imageId)?.digests[0];
+  return digest ? `docker-pullable://${digest}` : `docker://${imageId}`;
+}
+
+const statusBefore = (run: PodRun, name: string): ContainerStatus | undefined => {
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = run.pod.status ?? {};
+  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(
+    (s) => s.name === name,
+  );
+};
+
+/** What is known of one container. */
+export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFacts {
+  const instances = instancesOf(run, spec.name);
+  const [newest, previous] = instances;
+  const health = newest && run.health.get(newest.id);
+  // A container that is made but not started is still the one before it to the world.
+  const shown = newest?.state === "created" ? previous : newest;
+  return {
+    spec,
+    kind,
+    newest: shown,
+    previous: newest?.state === "created" ? instances[2] : previous,
+    started: health ? health.started && health.hook !== "running" && health.hook !== "failed" : false,
+    ready: health?.ready ?? false,
+    waiting: shown?.state === "running" ? undefined : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
+    messageOf: (id) => run.messages.get(id),
+    imageDigest: shown && digestOf(run, shown.imageId),
+    before: statusBefore(run, spec.name),
+  };
+}
+
+/** Set when the node ended the pod: it was not the pod's own doing. */
+function disruption(run: PodRun): PodCondition[] {
+  const verdict = run.stop?.verdict;
+  if (verdict?.reason !== "Evicted" && verdict?.reason !== "Terminated") return [];
+  const existing = run.pod.status?.conditions?.find((c) => c.type === "DisruptionTarget");
+  return [
+    existing ?? {
+      type: "DisruptionTarget",
+      status: "True",
+      reason: "TerminationByKubelet",
+      message: verdict.message,
+      lastTransitionTime: formatTime(run.ctx.now()),
+    },
+  ];
+}
+
+/** The status the pod has now. */
+export function statusOf(run: PodRun): PodStatus {
+  const { ctx } = run;
+  const sandbox = sandboxOf(run);
+  const up = sandbox?.state === "running" && (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
+  const previous = ctx.statuses.current(run.uid) ?? run.pod.status;
+  const ips = podIPs(run);
+  return podStatus({
+    pod: run.pod,
+    previous,
+    containers: containersOf(run.pod).map((container) => factsOf(run, container)),
+    sandboxReady: up,
+    // A pod that has ended keeps the address it had.
+    podIPs: up ? ips : (previous?.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : [])),
+    hostIPs: ctx.node.hostIPs,
+    startTime: run.startedAt,
+    verdict: run.stop?.verdict,
+    ending: isEnding(run) || run.over,
+    extra: disruption(run),
+    now: ctx.now(),
+  });
+}

@@ -1,0 +1,145 @@
+import { readlink } from "node:fs/promises";
+import { LABEL, podLabels, sandboxName, sandboxVolumePath, volumeName } from "../container/names.ts";
+import { podHostname } from "../container/dns.ts";
+import { endPod } from "../lifecycle/end.ts";
+import { prepareContainer } from "../lifecycle/start.ts";
+import { attemptOf, needsSandbox } from "../plan/plan.ts";
+import { viewsOf } from "../plan/views.ts";
+import { containersOf, existing, podEvent, runningInstances, sandboxesOf, sandboxOf, type PodRun } from "../pod.ts";
+import { isNameTaken, type RuntimeContainer, type SandboxSpec } from "../runtime/runtime.ts";
+import { planVolume } from "../volumes/index.ts";
+import type { PodStep } from "./step.ts";
+
+function specOf(run: PodRun, attempt: number): SandboxSpec {
+  const { pod, ctx } = run;
+  const host = pod.spec?.hostNetwork ? ctx.node.containerId : undefined;
+  const { hostname } = podHostname(pod, ctx.config.clusterDomain);
+  const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [name, value]);
+  return {
+    name: sandboxName(pod, attempt),
+    labels: {
+      ...podLabels(ctx.identity, pod),
+      [LABEL.type]: "sandbox",
+      [LABEL.attempt]: String(attempt),
+      ...(run.address ? { [LABEL.ip]: run.address } : {}),
+    },
+    image: ctx.config.pauseImage,
+    hostname,
+    network: host ? { kind: "joined", container: host } : { kind: "own" },
+    hostIpc: pod.spec?.hostIPC === true,
+    hostPid: pod.spec?.hostPID === true,
+    sysctls: Object.fromEntries(host ? sysctls : [...DEFAULT_SYSCTLS, ...sysctls]),
+    volumes: (pod.spec?.volumes ?? []).flatMap((volume) => {
+      const plan = planVolume(volume, pod);
+      return plan.kind === "engine"
+        ? [
+            {
+              name: volumeName(pod, volume.name),
+              target: sandboxVolumePath(volume.name),
+              memory: plan.memory,
+              mount: plan.mount,
+            },
+          ]
+        : [];
+    }),
+  };
+}
+
+/** As upstream's runtimes have it: low ports and ping need no privilege inside of a pod. */
+const DEFAULT_SYSCTLS: readonly [string, string][] = [
+  ["net.ipv4.ip_unprivileged_port_start", "0"],
+  ["net.ipv4.ping_group_range", "0 2147483647"],
+];
+
+/** A restarted kubelet container has a new network; what joined the old one is cut off. */
+async function inNodeNetwork(run: PodRun, sandbox: RuntimeContainer): Promise<boolean> {
+  if (!run.pod.spec?.hostNetwork || !run.ctx.node.containerId) return true;
+  const namespace = await readlink(`/proc/${sandbox.pid}/ns/net`).catch(() => undefined);
+  return namespace === undefined || namespace === run.ctx.node.networkNamespace;
+}
+
+/** Removes sandboxes that are dead or of another time, after what still runs in them. True when none is left. */
+async function removeOld(run: PodRun): Promise<boolean> {
+  if (runningInstances(run).length > 0) {
+    const until = run.ctx.now() + (run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+    run.tasks.start("end", () => endPod(run, () => until));
+    return false;
+  }
+  await removeSandboxes(run);
+  return true;
+}
+
+async function removeSandboxes(run: PodRun): Promise<void> {
+  for (const { id } of sandboxesOf(run)) {
+    await run.ctx.runtime.remove(id);
+    run.removed.add(id);
+  }
+}
+
+async function create(run: PodRun, spec: SandboxSpec): Promise<string> {
+  const { runtime } = run.ctx;
+  try {
+    return await runtime.createSandbox(spec);
+  } catch (error) {
+    if (!isNameTaken(error)) throw error;
+    await runtime.remove(spec.name);
+    return runtime.createSandbox(spec);
+  }
+}
+
+/** Containers that start together and need nothing of the sandbox but its name are made while it starts. */
+function prepareAhead(run: PodRun): void {
+  const containers = containersOf(run.pod);
+  if (containers.some((c) => c.kind === "init" || c.kind === "sidecar")) return;
+  const plain = containers.filter(
+    ({ kind, spec }) =>
+      kind === "main" && !(spec.volumeMounts ?? []).some((m) => m.subPath || m.subPathExpr) && run.pod.spec,
+  );
+  // A failure is told, and tried again, when the container is to be started.
+  for (const container of plain) prepareContainer(run, container).catch(() => undefined);
+}
+
+/** The pause container: the pod's namespaces and volumes. */
+export const sandbox: PodStep = {
+  name: "sandbox",
+  up: async (run) => {
+    const { ctx } = run;
+    const current = sandboxOf(run);
+    if (current?.state === "running" && (await inNodeNetwork(run, current))) return true;
+    const { init, main } = viewsOf(run);
+    if (!needsSandbox(run.pod, init, main)) {
+      run.over = runningInstances(run).length === 0;
+      return run.over;
+    }
+    const attempt = current ? attemptOf(current) + 1 : existing(run).length > 0 ? 1 : 0;
+    if (current && current.state !== "created")
+      podEvent(run, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+    if (!(await removeOld(run))) return false;
+    run.prepared.clear();
+    try {
+      const id = await create(run, specOf(run, attempt));
+      await ctx.engine.refresh(id);
+      if (containersOf(run.pod).length > 0 && canPrepare(run)) prepareAhead(run);
+      await ctx.runtime.start(id);
+      await ctx.engine.refresh(id);
+    } catch (error) {
+      podEvent(
+        run,
+        "Warning",
+        "FailedCreatePodSandBox",
+        `Failed to create pod sandbox: ${(error as Error).message}`,
+      );
+      throw error;
+    }
+    return sandboxOf(run)?.state === "running";
+  },
+  stop: async (run) => {
+    await removeSandboxes(run);
+    run.volumesOf = undefined;
+    return true;
+  },
+};
+
+/** Path volumes are found by the step after this one; containers that mount any wait for it. */
+const canPrepare = (run: PodRun): boolean =>
+  (run.pod.spec?.volumes ?? []).every((volume) => planVolume(volume, run.pod).kind === "engine");
