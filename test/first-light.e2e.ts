@@ -2,7 +2,7 @@ import type { Pod, Service, Node } from "@coracle/shared/api/generated/core-v1.t
 import { expect, test } from "vitest";
 import { toolPod, webDeployment, webService } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
-import { eventually, getJson, kubectl, kubectlWith, must } from "./support/run.ts";
+import { eventually, get, getJson, kubectl, kubectlWith } from "./support/run.ts";
 
 const ns = useNamespace("first-light");
 const pods = async (selector: string): Promise<Pod[]> =>
@@ -63,7 +63,7 @@ test("the host reaches the Service through the NodePort of every node", async ()
   expect(port).toBeGreaterThanOrEqual(30000);
   for (const node of (await getJson<{ items: Node[] }>("nodes")).items) {
     const address = node.status?.addresses?.find((a) => a.type === "InternalIP")?.address;
-    expect(await must("curl", ["-sS", "--max-time", "5", `http://${address}:${port}/`])).toContain("nginx");
+    expect(await get(`http://${address}:${port}/`, 5000)).toContain("nginx");
   }
 });
 

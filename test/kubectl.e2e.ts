@@ -2,10 +2,12 @@ import { mkdtemp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { signingRequest } from "./support/certificates.ts";
 import { busybox, toolPod, webDeployment, webImage, webService } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import {
   eventually,
+  get,
   kubectl,
   kubectlBackground,
   kubectlWith,
@@ -312,21 +314,8 @@ describe("access", () => {
     );
   });
   test("certificate: a request is approved, signed, and opens the door", async () => {
-    const key = join(folder, "jane.key");
-    await must("openssl", [
-      "req",
-      "-new",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-keyout",
-      key,
-      "-out",
-      join(folder, "jane.csr"),
-      "-subj",
-      "/CN=jane/O=devs",
-    ]);
-    const request = (await readFile(join(folder, "jane.csr"))).toString("base64");
+    const { request, key } = await signingRequest("CN=jane,O=devs");
+    await writeFile(join(folder, "jane.key"), key);
     const name = `jane-${ns}`;
     await kubectlWith(
       `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: { name: ${name} }\nspec: { request: ${request}, signerName: kubernetes.io/kube-apiserver-client, usages: [client auth] }\n`,
@@ -345,7 +334,7 @@ describe("access", () => {
       "-o",
       "jsonpath={.status.userInfo.username}",
       `--client-certificate=${join(folder, "jane.crt")}`,
-      `--client-key=${key}`,
+      `--client-key=${join(folder, "jane.key")}`,
     );
     expect(out.stdout).toBe("jane");
   });
@@ -419,9 +408,9 @@ describe("into pods", () => {
   test("proxy serves the API on the host, and a Service through it", async () => {
     await using proxy = kubectlBackground("proxy", "--port=0");
     const address = await eventually("it listens", async () => /127\.0\.0\.1:\d+/.exec(proxy.output())?.[0]);
-    expect(await must("curl", ["-sS", `http://${address}/version`])).toContain('"minor"');
-    expect(
-      await must("curl", ["-sS", `http://${address}/api/v1/namespaces/${ns}/services/web:http/proxy/`]),
-    ).toContain("nginx");
+    expect(await get(`http://${address}/version`)).toContain('"minor"');
+    expect(await get(`http://${address}/api/v1/namespaces/${ns}/services/web:http/proxy/`)).toContain(
+      "nginx",
+    );
   });
 });

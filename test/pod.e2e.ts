@@ -5,9 +5,12 @@ import { useNamespace } from "./support/namespace.ts";
 import {
   docker,
   eventually,
+  get,
   getJson,
+  kubeconfig,
   kubectl,
   kubectlBackground,
+  kubectlBinary,
   kubectlWith,
   must,
   tryKubectl,
@@ -202,7 +205,7 @@ test("exec carries standard input, both outputs and the exit code", async () => 
 test("a terminal is a terminal", async () => {
   const out = await must("script", [
     "-qec",
-    `kubectl --kubeconfig ${process.env["KUBECONFIG"] ?? ".coracle/kubeconfig"} exec -it -n ${ns} worker -- sh -c 'test -t 0 && echo tty'`,
+    `${kubectlBinary} --kubeconfig ${kubeconfig} exec -it -n ${ns} worker -- sh -c 'test -t 0 && echo tty'`,
     "/dev/null",
   ]);
   expect(out).toContain("tty");
@@ -212,7 +215,7 @@ test("port-forward carries HTTP from the host to a pod", async () => {
   await using forward = kubectlBackground("port-forward", "-n", ns, "pod/pair", ":80");
   const port = await eventually("it listens", async () => /127\.0\.0\.1:(\d+)/.exec(forward.output())?.[1]);
   const answers = await Promise.all(
-    Array.from({ length: 10 }, () => must("curl", ["-sS", "--max-time", "10", `http://127.0.0.1:${port}/`])),
+    Array.from({ length: 10 }, () => get(`http://127.0.0.1:${port}/`, 10000)),
   );
   for (const answer of answers) expect(answer).toContain("nginx");
 });

@@ -108,3 +108,10 @@ export async function eventually<T>(
     await new Promise((r) => setTimeout(r, everyMs));
   }
 }
+
+/** GET of a URL on this machine; throws for anything but a 2xx answer within the time. */
+export async function get(url: string, timeoutMs = 5_000): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return response.text();
+}
