@@ -1,12 +1,14 @@
 import type { Binding } from "@coracle/shared/api/generated/core-v1.ts";
 import { invalidValue, notSupported, path, required, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
+import { ageColumn, nameColumn } from "../shared/columns.ts";
 
 /** Never stored: creating one binds the pod of that name. */
 export const bindings = defineKind<Binding>({
   kind: "Binding",
   namespaced: true,
   verbs: ["create"],
+  columns: [nameColumn, ageColumn],
   validate: validateBinding,
 });
 

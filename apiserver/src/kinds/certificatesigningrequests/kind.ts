@@ -61,8 +61,8 @@ function stampConditions(csr: CertificateSigningRequest, old: CertificateSigning
   for (const condition of csr.status?.conditions ?? []) {
     const before = old.status?.conditions?.find((c) => c.type === condition.type);
     condition.lastUpdateTime ??= time;
-    condition.lastTransitionTime ??=
-      before?.status === condition.status ? (before.lastTransitionTime ?? time) : time;
+    const same = before && before.status === condition.status ? before : undefined;
+    condition.lastTransitionTime ??= same?.lastTransitionTime ?? time;
   }
 }
 

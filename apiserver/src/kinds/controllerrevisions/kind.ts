@@ -27,7 +27,7 @@ function validate(revision: ControllerRevision): FieldError[] {
 function controllerCell({ metadata }: ControllerRevision): string {
   const owner = metadata.ownerReferences?.find((o) => o.controller);
   if (!owner) return none;
-  const [group, version] = owner.apiVersion.split("/");
-  const kind = owner.kind.toLowerCase();
+  const [group, version] = (owner.apiVersion ?? "").split("/");
+  const kind = (owner.kind ?? "").toLowerCase();
   return version === undefined ? `${kind}/${owner.name}` : `${kind}.${group}/${owner.name}`;
 }

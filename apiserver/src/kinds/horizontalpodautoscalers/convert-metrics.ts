@@ -29,40 +29,40 @@ export function specToV1(spec: MetricSpec): V1.MetricSpec {
       object &&
       present({
         target: object.describedObject,
-        metricName: object.metric.name,
-        targetValue: object.target.value ?? "0",
-        selector: object.metric.selector,
-        averageValue: object.target.averageValue,
+        metricName: object.metric?.name ?? "",
+        targetValue: object.target?.value ?? "0",
+        selector: object.metric?.selector,
+        averageValue: object.target?.averageValue,
       }),
     pods:
       pods &&
       present({
-        metricName: pods.metric.name,
-        targetAverageValue: pods.target.averageValue ?? "0",
-        selector: pods.metric.selector,
+        metricName: pods.metric?.name ?? "",
+        targetAverageValue: pods.target?.averageValue ?? "0",
+        selector: pods.metric?.selector,
       }),
     resource:
       resource &&
       present({
         name: resource.name,
-        targetAverageUtilization: resource.target.averageUtilization,
-        targetAverageValue: resource.target.averageValue,
+        targetAverageUtilization: resource.target?.averageUtilization,
+        targetAverageValue: resource.target?.averageValue,
       }),
     containerResource:
       containerResource &&
       present({
         name: containerResource.name,
-        targetAverageUtilization: containerResource.target.averageUtilization,
-        targetAverageValue: containerResource.target.averageValue,
+        targetAverageUtilization: containerResource.target?.averageUtilization,
+        targetAverageValue: containerResource.target?.averageValue,
         container: containerResource.container,
       }),
     external:
       external &&
       present({
-        metricName: external.metric.name,
-        metricSelector: external.metric.selector,
-        targetValue: external.target.value,
-        targetAverageValue: external.target.averageValue,
+        metricName: external.metric?.name ?? "",
+        metricSelector: external.metric?.selector,
+        targetValue: external.target?.value,
+        targetAverageValue: external.target?.averageValue,
       }),
   });
 }
@@ -113,40 +113,40 @@ export function statusToV1(status: MetricStatus): V1.MetricStatus {
       object &&
       present({
         target: object.describedObject,
-        metricName: object.metric.name,
-        currentValue: object.current.value ?? "0",
-        selector: object.metric.selector,
-        averageValue: object.current.averageValue,
+        metricName: object.metric?.name ?? "",
+        currentValue: object.current?.value ?? "0",
+        selector: object.metric?.selector,
+        averageValue: object.current?.averageValue,
       }),
     pods:
       pods &&
       present({
-        metricName: pods.metric.name,
-        currentAverageValue: pods.current.averageValue ?? "0",
-        selector: pods.metric.selector,
+        metricName: pods.metric?.name ?? "",
+        currentAverageValue: pods.current?.averageValue ?? "0",
+        selector: pods.metric?.selector,
       }),
     resource:
       resource &&
       present({
         name: resource.name,
-        currentAverageUtilization: resource.current.averageUtilization,
-        currentAverageValue: resource.current.averageValue ?? "0",
+        currentAverageUtilization: resource.current?.averageUtilization,
+        currentAverageValue: resource.current?.averageValue ?? "0",
       }),
     containerResource:
       containerResource &&
       present({
         name: containerResource.name,
-        currentAverageUtilization: containerResource.current.averageUtilization,
-        currentAverageValue: containerResource.current.averageValue ?? "0",
+        currentAverageUtilization: containerResource.current?.averageUtilization,
+        currentAverageValue: containerResource.current?.averageValue ?? "0",
         container: containerResource.container,
       }),
     external:
       external &&
       present({
-        metricName: external.metric.name,
-        metricSelector: external.metric.selector,
-        currentValue: external.current.value ?? "0",
-        currentAverageValue: external.current.averageValue,
+        metricName: external.metric?.name ?? "",
+        metricSelector: external.metric?.selector,
+        currentValue: external.current?.value ?? "0",
+        currentAverageValue: external.current?.averageValue,
       }),
   });
 }

@@ -5,6 +5,8 @@ import type {
   MetricStatus,
 } from "@coracle/shared/api/generated/autoscaling-v2.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { decodeObject } from "../../schema/decode.ts";
+import { typeNode } from "../../schema/registry.ts";
 import { specFromV1, specToV1, statusFromV1, statusToV1 } from "./convert-metrics.ts";
 
 /** autoscaling/v1 knows CPU utilization only; everything else travels in annotations. */
@@ -15,6 +17,9 @@ const annotations = {
   behavior: "autoscaling.alpha.kubernetes.io/behavior",
 } as const;
 
+const v1 = "io.k8s.api.autoscaling.v1";
+const v2 = "io.k8s.api.autoscaling.v2";
+
 const isCPUUtilization = (metric: MetricSpec): boolean =>
   metric.type === "Resource" &&
   metric.resource?.name === "cpu" &&
@@ -24,7 +29,7 @@ const isCPUUtilization = (metric: MetricSpec): boolean =>
 export function toStorage(object: KubeObject): KubeObject {
   const hpa = object as unknown as V1.HorizontalPodAutoscaler;
   const kept = { ...hpa.metadata.annotations };
-  const metrics = decode<V1.MetricSpec[]>(kept[annotations.metrics])?.map(specFromV1) ?? [];
+  const metrics = listOf<V1.MetricSpec>(kept[annotations.metrics], `${v1}.MetricSpec`)?.map(specFromV1) ?? [];
   const cpu = hpa.spec?.targetCPUUtilizationPercentage;
   if (cpu !== undefined)
     metrics.unshift({
@@ -33,6 +38,7 @@ export function toStorage(object: KubeObject): KubeObject {
     });
   const behavior = decode<NonNullable<HorizontalPodAutoscaler["spec"]["behavior"]>>(
     kept[annotations.behavior],
+    `${v2}.HorizontalPodAutoscalerBehavior`,
   );
   const status = hpa.status && statusToStorage(hpa.status, kept);
   for (const key of Object.values(annotations)) delete kept[key];
@@ -52,11 +58,11 @@ export function toStorage(object: KubeObject): KubeObject {
 function statusToStorage(status: V1.HorizontalPodAutoscalerStatus, kept: Record<string, string>): object {
   const { currentCPUUtilizationPercentage: cpu, ...rest } = status;
   const currentMetrics: MetricStatus[] =
-    decode<V1.MetricStatus[]>(kept[annotations.currentMetrics])?.map(statusFromV1) ??
+    listOf<V1.MetricStatus>(kept[annotations.currentMetrics], `${v1}.MetricStatus`)?.map(statusFromV1) ??
     (cpu === undefined
       ? []
       : [{ type: "Resource", resource: { name: "cpu", current: { averageUtilization: cpu } } }]);
-  const conditions = decode<object[]>(kept[annotations.conditions]);
+  const conditions = listOf<object>(kept[annotations.conditions], `${v2}.HorizontalPodAutoscalerCondition`);
   return {
     ...rest,
     ...(currentMetrics.length > 0 ? { currentMetrics } : {}),
@@ -96,11 +102,30 @@ export function fromStorage(object: KubeObject): KubeObject {
   return converted;
 }
 
-/** What a client has written by hand may not be JSON: then it says nothing. */
-function decode<T>(text: string | undefined): T | undefined {
+/** Annotations are written by hand too: what is not JSON of the right type says nothing. */
+function decode<T>(text: string | undefined, type: string): T | undefined {
+  const value = parse(text);
+  return value === undefined ? undefined : (typed(value, type) as T | undefined);
+}
+
+function listOf<T>(text: string | undefined, type: string): T[] | undefined {
+  const value = parse(text);
+  if (!Array.isArray(value)) return undefined;
+  const items = value.flatMap((item) => typed(item, type) ?? []);
+  return items.length === value.length ? (items as T[]) : undefined;
+}
+
+function typed(value: unknown, type: string): object | undefined {
+  const node = typeNode(type);
+  if (node?.kind !== "object") throw new Error(`no object type ${type}`);
+  const { object, error } = decodeObject(node, value);
+  return error === undefined ? object : undefined;
+}
+
+function parse(text: string | undefined): unknown {
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }

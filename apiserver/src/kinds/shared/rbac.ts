@@ -65,7 +65,10 @@ export function setBindingDefaults(binding: Binding): void {
 
 export function validateBinding(binding: Binding, namespaced: boolean): FieldError[] {
   const kinds = namespaced ? ["Role", "ClusterRole"] : ["ClusterRole"];
-  const { apiGroup, kind, name } = { apiGroup: "", kind: "", name: "", ...binding.roleRef };
+  const ref: Partial<RoleRef> | undefined = binding.roleRef;
+  const apiGroup = ref?.apiGroup ?? "";
+  const kind = ref?.kind ?? "";
+  const name = ref?.name ?? "";
   const at = path("roleRef");
   const errors: FieldError[] = [];
   if (apiGroup !== rbacGroup) errors.push(notSupported(at.child("apiGroup"), apiGroup, [rbacGroup]));

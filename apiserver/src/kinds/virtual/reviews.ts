@@ -8,9 +8,10 @@ import type {
 } from "@coracle/shared/api/generated/authorization-v1.ts";
 import { forbiddenField, invalidValue, path, required, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
+import { ageColumn, nameColumn } from "../shared/columns.ts";
 
 /** Questions put to the API server: answered at once, never stored. */
-const question = { namespaced: false, verbs: ["create"] } as const;
+const question = { namespaced: false, verbs: ["create"], columns: [nameColumn, ageColumn] } as const;
 const authentication = "authentication.k8s.io";
 const authorization = "authorization.k8s.io";
 const root = path("spec");
