@@ -26,11 +26,14 @@ function check(a: Attributes, ctx: AdmissionContext): void | Promise<void> {
   }
   const known = cached<Namespace>(ctx, "namespaces", "", a.namespace);
   if (known) return demandAlive(a, known);
-  // It may have been made a moment ago, through another replica.
-  return ctx.store.get({ resource: "namespaces", namespace: "", name: a.namespace }).then((stored) => {
-    if (!stored) throw notFound(namespaces, a.namespace);
-    demandAlive(a, JSON.parse(stored.body) as Namespace);
-  });
+  return checkStored(a, ctx);
+}
+
+/** The namespace may have been made a moment ago, through another replica. */
+async function checkStored(a: Attributes, ctx: AdmissionContext): Promise<void> {
+  const stored = await ctx.store.get({ resource: "namespaces", namespace: "", name: a.namespace });
+  if (!stored) throw notFound(namespaces, a.namespace);
+  demandAlive(a, JSON.parse(stored.body) as Namespace);
 }
 
 function demandAlive(a: Attributes, namespace: Namespace): void {

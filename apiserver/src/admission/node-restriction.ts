@@ -49,9 +49,9 @@ const rules: Readonly<Record<string, Rule>> = {
   nodes: ownNode,
   "nodes/status": ownNode,
   "persistentvolumeclaims/status": (a, node) => {
-    const fixed = ({ status: _, metadata, ...rest }: PersistentVolumeClaim): string => {
-      const { resourceVersion: __, managedFields: ___, ...meta } = metadata;
-      return JSON.stringify([meta, rest]);
+    const fixed = (claim: PersistentVolumeClaim): string => {
+      const { resourceVersion: _, managedFields: __, ...metadata } = claim.metadata;
+      return JSON.stringify([metadata, claim.spec]);
     };
     const old = oldObjectOf<PersistentVolumeClaim>(a);
     if (old && fixed(old) !== fixed(objectOf<PersistentVolumeClaim>(a))) {

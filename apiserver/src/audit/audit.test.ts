@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
+import { createAudit } from "./audit.ts";
+import { createInFlight } from "./in-flight.ts";
+import { auditDecision, defaultAuditPolicy, parseAuditPolicy } from "./policy.ts";
+
+const user: UserInfo = { username: "alice", groups: ["dev"] };
+const info = (more: Partial<RequestInfo> = {}): RequestInfo => ({
+  isResource: true,
+  verb: "create",
+  path: "/api/v1/namespaces/a/pods",
+  group: "",
+  version: "v1",
+  resource: "pods",
+  subresource: "",
+  namespace: "a",
+  name: "",
+  ...more,
+});
+const request = (headers: Record<string, string> = {}): ApiRequest => ({
+  method: "POST",
+  path: "/api/v1/namespaces/a/pods",
+  query: new URLSearchParams("dryRun=All"),
+  headers,
+  body: new Uint8Array(),
+  remoteAddress: "10.0.0.1",
+  signal: new AbortController().signal,
+});
+const policy = (text: string) => parseAuditPolicy(`apiVersion: audit.k8s.io/v1\nkind: Policy\n${text}`);
+
+describe("an audit policy", () => {
+  const rules = policy(`
+omitStages: [RequestReceived]
+rules:
+- {level: None, users: [bob]}
+- {level: Metadata, resources: [{group: "", resources: [secrets, "pods/*"]}]}
+- {level: Request, verbs: [create], namespaces: [a], resources: [{group: apps, resources: [deployments], resourceNames: [web]}]}
+- {level: Metadata, nonResourceURLs: ["/healthz*"]}
+- {level: RequestResponse, userGroups: [dev]}
+`);
+  const level = (i: RequestInfo, u = user) => auditDecision(rules, u, i).level;
+
+  it("decides by the first rule that matches", () => {
+    expect(level(info(), { username: "bob", groups: [] })).toBe("None");
+    expect(level(info({ resource: "secrets" }))).toBe("Metadata");
+    expect(level(info({ subresource: "exec" }))).toBe("Metadata");
+    expect(level(info())).toBe("RequestResponse");
+    const web = { group: "apps", resource: "deployments", name: "web" };
+    expect(level(info(web))).toBe("Request");
+    expect(level(info({ ...web, namespace: "b" }))).toBe("RequestResponse");
+    expect(level(info({ isResource: false, path: "/healthz/etcd" }))).toBe("Metadata");
+    expect(level(info({ isResource: false, path: "/x" }), { username: "eve", groups: [] })).toBe("None");
+  });
+
+  it("is refused where it is wrong", () => {
+    expect(() => policy("rules: []")).toThrow("rules must not be empty");
+    expect(() => policy("rules: [{level: All}]")).toThrow("rules[0].level must be one of");
+    expect(() => policy("rules: [{level: None, omitStages: [X]}]")).toThrow('no stage "X"');
+  });
+});
+
+describe("the audit log", () => {
+  const record = (text: string | undefined, i: RequestInfo, headers = {}): Record<string, unknown>[] => {
+    const lines: string[] = [];
+    const audit = createAudit({
+      policy: text === undefined ? defaultAuditPolicy : policy(text),
+      sink: (l) => lines.push(l),
+      now: () => new Date("2026-11-23T10:00:00.5Z"),
+    });
+    const r = audit(request(headers), i);
+    r.identified(user, { username: "jane", groups: [] });
+    r.annotate("authorization.k8s.io/decision", "allow");
+    const managed = { metadata: { name: "x", managedFields: [{}] }, data: { password: "hunter2" } };
+    r.completed({ code: 201, requestObject: managed, responseObject: managed });
+    return lines.map((l) => JSON.parse(l) as Record<string, unknown>);
+  };
+
+  it("tells who did what, when and how it ended", () => {
+    expect(
+      record("rules: [{level: Metadata}]", info(), { "audit-id": "given", "user-agent": "kubectl" }),
+    ).toEqual([
+      expect.objectContaining({ stage: "RequestReceived" }),
+      {
+        kind: "Event",
+        apiVersion: "audit.k8s.io/v1",
+        level: "Metadata",
+        auditID: "given",
+        stage: "ResponseComplete",
+        requestURI: "/api/v1/namespaces/a/pods?dryRun=All",
+        verb: "create",
+        user: { username: "alice", groups: ["dev"] },
+        impersonatedUser: { username: "jane", groups: [] },
+        sourceIPs: ["10.0.0.1"],
+        userAgent: "kubectl",
+        objectRef: { resource: "pods", namespace: "a", apiVersion: "v1" },
+        responseStatus: { metadata: {}, code: 201 },
+        requestReceivedTimestamp: "2026-11-23T10:00:00.500000Z",
+        stageTimestamp: "2026-11-23T10:00:00.500000Z",
+        annotations: { "authorization.k8s.io/decision": "allow" },
+      },
+    ]);
+  });
+
+  it("has bodies as the level allows", () => {
+    const [, request] = record("rules: [{level: Request}]", info());
+    expect([request?.["requestObject"] !== undefined, request?.["responseObject"]]).toEqual([
+      true,
+      undefined,
+    ]);
+    const [, both] = record("rules: [{level: RequestResponse, omitManagedFields: true}]", info());
+    expect(both).toMatchObject({ responseObject: { metadata: { name: "x" } } });
+    expect(JSON.stringify(both)).not.toContain("managedFields");
+  });
+
+  it("never has the content of a Secret or a token, whatever the policy says", () => {
+    for (const i of [
+      info({ resource: "secrets" }),
+      info({ resource: "serviceaccounts", subresource: "token" }),
+    ]) {
+      const text = JSON.stringify(record("rules: [{level: RequestResponse}]", i));
+      expect(text).not.toContain("hunter2");
+      expect(text).toContain('"level":"Metadata"');
+    }
+  });
+
+  it("by default records changes and no reads", () => {
+    expect(record(undefined, info())).toHaveLength(1);
+    expect(record(undefined, info({ verb: "list" }))).toEqual([]);
+    expect(
+      record(undefined, info({ verb: "update", group: "coordination.k8s.io", resource: "leases" })),
+    ).toEqual([]);
+  });
+});
+
+describe("requests in flight", () => {
+  const of = (username: string, ...groups: string[]): UserInfo => ({ username, groups });
+  const code = (enter: () => unknown): number => {
+    try {
+      enter();
+      return 200;
+    } catch (error) {
+      return (error as { code: number }).code;
+    }
+  };
+
+  it("are bounded for each identity and for all, and places are given back once", () => {
+    const limits = createInFlight({ changing: 4, reading: 4, share: 0.5 });
+    const [first] = [limits.enter(of("a"), info()), limits.enter(of("a"), info())];
+    expect(code(() => limits.enter(of("a"), info()))).toBe(429);
+    expect(code(() => limits.enter(of("a"), info({ verb: "get" })))).toBe(200);
+    limits.enter(of("b"), info());
+    limits.enter(of("b"), info());
+    expect(code(() => limits.enter(of("c"), info()))).toBe(429);
+    first?.();
+    first?.();
+    expect(limits.current.changing).toBe(3);
+    expect(code(() => limits.enter(of("c"), info()))).toBe(200);
+    expect(code(() => limits.enter(of("d"), info()))).toBe(429);
+  });
+
+  it("never shut out administrators and probes, nor nodes because of others", () => {
+    const limits = createInFlight({ changing: 2, share: 1 });
+    limits.enter(of("a"), info());
+    limits.enter(of("a"), info());
+    expect(code(() => limits.enter(of("b"), info()))).toBe(429);
+    expect(code(() => limits.enter(of("root", "system:masters"), info()))).toBe(200);
+    expect(code(() => limits.enter(of("b"), info({ isResource: false })))).toBe(200);
+    expect(code(() => limits.enter(of("system:node:n1", "system:nodes"), info()))).toBe(200);
+  });
+});
