@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Gauge, register } from "prom-client";
 import { createLogger, type Logger } from "./log.ts";
 
@@ -10,11 +10,16 @@ export interface Health {
   add(name: string, check: HealthCheck): void;
 }
 
+/** Answers a request of the health server, or leaves it (false) to the next and to the paths that every process has. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 export interface ProcessContext {
   readonly log: Logger;
   /** Aborts on SIGTERM and SIGINT: finish what is under way and return. */
   readonly signal: AbortSignal;
   readonly health: Health;
+  /** Adds paths of this process's own to the health server. */
+  readonly serve: (handler: HttpHandler) => void;
 }
 
 export interface ProcessOptions {
@@ -51,9 +56,15 @@ export function runProcess(
     });
 
   const run = async (): Promise<void> => {
-    const { health, server } = await serveHealth(options);
+    const handlers: HttpHandler[] = [];
+    const { health, server } = await serveHealth(options, handlers);
     try {
-      await main({ log, signal: stop.signal, health });
+      await main({
+        log,
+        signal: stop.signal,
+        health,
+        serve: (handler) => void handlers.push(handler),
+      });
     } catch (error) {
       if (!stop.signal.aborted) throw error;
       log.debug({ err: error }, "stopped while waiting");
@@ -70,7 +81,10 @@ export function runProcess(
 }
 
 /** Plain HTTP with /healthz, /readyz, /livez and /metrics. */
-async function serveHealth(options: ProcessOptions): Promise<{ health: Health; server?: Server }> {
+async function serveHealth(
+  options: ProcessOptions,
+  handlers: readonly HttpHandler[],
+): Promise<{ health: Health; server?: Server }> {
   const checks = new Map<string, HealthCheck>();
   const health: Health = { add: (name, check) => void checks.set(name, check) };
   const configured = options.healthPort ?? Number(process.env["CORACLE_HEALTH_PORT"] || NaN);
@@ -86,6 +100,7 @@ async function serveHealth(options: ProcessOptions): Promise<{ health: Health; s
           })
           .join("\n");
   const server = createServer((request, response) => {
+    if (handlers.some((handler) => handler(request, response))) return;
     const path = (request.url ?? "/").split("?", 1)[0];
     if (path === "/metrics") {
       register.metrics().then(

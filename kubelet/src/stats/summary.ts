@@ -133,13 +133,10 @@ function podSummary(pod: PodReading, { reading, disk }: SummaryInput): PodSummar
     };
   });
   const sandbox = pod.containers.find((c) => c.sandbox) ?? pod.containers[0];
-  const volume = (measured?.volumes ?? []).map(
-    ({ name, usage, memory: inMemory }): VolumeFigures => ({
-      time: formatTime(usage.atMs),
-      ...(directory(usage, inMemory ? undefined : node.nodeFs) as FsFigures),
-      name,
-    }),
-  );
+  const volume = (measured?.volumes ?? []).map(({ name, usage, memory: inMemory }): VolumeFigures => ({
+    ...(directory(usage, inMemory ? undefined : node.nodeFs) as FsFigures),
+    name,
+  }));
   const interfaces = network(node.atMs, pod.network);
   return {
     podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid },

@@ -1,0 +1,57 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { testContainer, testHost, testStats } from "./fixtures.ts";
+import { createKubeletHttp } from "./http.ts";
+import { createStats } from "./stats.ts";
+
+const containers = [testContainer("s1", "web", undefined), testContainer("a1", "web", "nginx")];
+const pods = [{ metadata: { name: "web", namespace: "default", uid: "uid-web" } }];
+const stats = createStats({
+  node: "node-1",
+  runtime: { stats: () => Promise.resolve(testStats(Date.now(), Date.now() * 1e6)) },
+  containers: () => containers,
+  ofPod: () => containers,
+  pods: () => pods,
+  dataDirectory: "/",
+  engineDirectory: "/",
+  signal: new AbortController().signal,
+  host: testHost(() => Date.now() * 1e6),
+});
+const handler = createKubeletHttp({
+  stats,
+  pods: () => pods,
+  containers: () => containers,
+  configuration: () => ({ maxPods: 110 }),
+});
+const server = createServer((request, response) => {
+  if (!handler(request, response)) response.writeHead(404).end();
+});
+let base = "";
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => void server.close());
+
+const get = async (path: string): Promise<{ status: number; text: string }> => {
+  const response = await fetch(base + path);
+  return { status: response.status, text: await response.text() };
+};
+
+it("serves the summary, the pods and the configuration as JSON", async () => {
+  const summary = JSON.parse((await get("/stats/summary?only_cpu_and_memory=true")).text) as {
+    pods: { containers: { cpu: { usageNanoCores: number } }[] }[];
+  };
+  expect(summary.pods[0]?.containers[0]?.cpu.usageNanoCores).toBeGreaterThan(0.9e9);
+  expect(JSON.parse((await get("/pods")).text)).toMatchObject({ kind: "PodList", items: pods });
+  expect(JSON.parse((await get("/configz")).text)).toEqual({ kubeletconfig: { maxPods: 110 } });
+});
+it("serves both texts of metrics", async () => {
+  expect((await get("/metrics/resource")).text).toContain('container="nginx"');
+  expect((await get("/metrics/cadvisor")).text).toContain("machine_memory_bytes 8000000000");
+});
+it("leaves other paths to others and refuses other methods", async () => {
+  expect((await get("/healthz")).status).toBe(404);
+  expect((await fetch(`${base}/pods`, { method: "POST" })).status).toBe(405);
+});
