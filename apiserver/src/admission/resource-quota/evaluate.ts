@@ -75,7 +75,6 @@ export function unstated(
   }[],
 ): string | undefined {
   const missing: string[] = [];
-  const names = new Set<string>();
   for (const resource of Object.keys(quota.status?.hard ?? {})) {
     const [, prefix, base = ""] = perContainer.exec(resource) ?? [];
     if (!base) continue;
@@ -84,7 +83,6 @@ export function unstated(
       return list?.[base] === undefined;
     });
     if (without.length === 0) continue;
-    for (const { name } of without) names.add(name);
     missing.push(`${resource} for: ${ordered(without.map((c) => c.name)).join(",")}`);
   }
   if (missing.length === 0) return undefined;
