@@ -18,6 +18,8 @@ interface Announcement {
 
 /** Without a word from the publisher for this long another takes over. */
 const LEASE_MS = 3_000;
+/** How often a replica says that it exists. The publisher speaks every second only while there are others to hear it. */
+const HELLO_MS = 10_000;
 
 /**
  * A lease kept on the bus itself: the publisher says once a second that it is there. For a moment two may publish, or none; the
@@ -33,9 +35,13 @@ export function createPublisherElection(
   let since = now();
   let leading = false;
   let heardAt = now();
+  let spokeAt = now();
+  let othersAt = 0;
 
-  const say = (type: Announcement["type"]): void =>
+  const say = (type: Announcement["type"]): void => {
+    spokeAt = now();
     nc.publish(FEED_CANDIDATES_SUBJECT, JSON.stringify({ id, since, type } satisfies Announcement));
+  };
   const lead = (value: boolean): void => {
     if (leading === value) return;
     leading = value;
@@ -53,6 +59,7 @@ export function createPublisherElection(
       if (error) return;
       const other = parse(message.data);
       if (!other || other.id === id) return;
+      othersAt = now();
       if (other.type === "hello") {
         if (leading) say("leading");
       } else if (other.type === "resign") lead(true);
@@ -71,8 +78,11 @@ export function createPublisherElection(
       return leading;
     },
     tick() {
-      if (leading) say("leading");
-      else if (now() - heardAt > LEASE_MS) lead(true);
+      const quiet = now() - spokeAt >= HELLO_MS;
+      if (leading) {
+        if (quiet || now() - othersAt < 3 * HELLO_MS) say("leading");
+      } else if (now() - heardAt > LEASE_MS) lead(true);
+      else if (quiet) say("hello");
     },
     stop() {
       subscription.unsubscribe();
