@@ -7,6 +7,7 @@ import { createPipeline, type Authenticate, type Impersonate, type Pipeline } fr
 import { kinds as builtIn } from "./kinds/index.ts";
 import type { Kind } from "./registry/kind.ts";
 import type { Admit, Authorize, Registry } from "./registry/registry.ts";
+import { virtualKinds } from "./registry/virtual/index.ts";
 import { createResourceTable } from "./registry/resources.ts";
 import { unauthorized } from "@coracle/shared/errors.ts";
 import type { Descriptions } from "./schema/openapi/definitions.ts";
@@ -21,6 +22,9 @@ export interface ApiServerOptions {
   readonly authorize?: Authorize | undefined;
   readonly impersonate?: Impersonate | undefined;
   readonly admit?: Admit | undefined;
+  readonly identity?: Registry["identity"];
+  readonly openNode?: Registry["openNode"];
+  readonly components?: Registry["components"];
   readonly health?: HealthChecks | undefined;
   /** Further non-resource paths. */
   readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
@@ -42,10 +46,13 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const registry: Registry = {
     store: options.store,
     cache,
-    resources: createResourceTable(options.kinds ?? builtIn),
+    resources: createResourceTable(withVirtual(options.kinds ?? builtIn)),
     admit: options.admit ?? (() => undefined),
     authorize: options.authorize ?? (() => ({ allowed: true, reason: "" })),
     now: options.now ?? (() => new Date()),
+    identity: options.identity,
+    openNode: options.openNode,
+    components: options.components,
     stopping: signal,
   };
   const pipeline = createPipeline({
@@ -64,6 +71,12 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     log: options.log,
   });
   return { ...pipeline, registry };
+}
+
+/** Kinds that are not stored are served beside the given ones. */
+function withVirtual(kinds: readonly Kind[]): readonly Kind[] {
+  const storages = new Set(kinds.map((kind) => kind.storage));
+  return [...kinds, ...virtualKinds.filter((kind) => !storages.has(kind.storage))];
 }
 
 /** Trusts the transport; for callers inside the process. */

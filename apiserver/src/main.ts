@@ -2,9 +2,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectBusFromEnvironment, type Bus } from "@coracle/shared/bus/connect.ts";
-import { BOOTSTRAP_SUBJECT } from "@coracle/shared/bus/subjects.ts";
-import { ApiError, internalError } from "@coracle/shared/errors.ts";
+import { openStream } from "@coracle/shared/bus/stream.ts";
+import { BOOTSTRAP_SUBJECT, nodeSubject } from "@coracle/shared/bus/subjects.ts";
+import { ApiError, internalError, serviceUnavailable } from "@coracle/shared/errors.ts";
 import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
+import { createAdmit, selectPlugins } from "./admission/index.ts";
 import { createApiServer, type ApiServer } from "./api-server.ts";
 import { createHttpsServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
@@ -12,6 +14,9 @@ import { createNodeCredentials, type NodeCredentialsRequest } from "./identity/n
 import { CHANGES_PATH, createChangesHandler } from "./nats/changes.ts";
 import { serveApi } from "./nats/serve.ts";
 import { bootstrapCluster } from "./registry/bootstrap/bootstrap.ts";
+import { keepKubernetesService, ownAddress } from "./registry/bootstrap/kubernetes-service.ts";
+import { runServiceRepair, type RepairAccess } from "./kinds/services/repair.ts";
+import type { OpenNodeStream, Registry } from "./registry/registry.ts";
 import { createSecurity, type Security } from "./security.ts";
 import { runCompaction } from "./store/compaction.ts";
 import { openStore } from "./store/open.ts";
@@ -43,6 +48,8 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
       store,
       cache,
       ...security,
+      admit: createAdmit({ ...security, store, cache, now, log }, selectPlugins(admissionPlugins)),
+      openNode: nodeOpener(() => bus),
       health: {
         live: [{ name: "ping", run: () => undefined }],
         ready: [
@@ -57,7 +64,8 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
     },
     signal,
   );
-  await bootstrapCluster({ registry: server.registry, pki, log });
+  const serviceCIDR = env("CORACLE_SERVICE_CIDR", "10.96.0.0/16");
+  await bootstrapCluster({ registry: server.registry, pki, serviceCIDR, log });
 
   const https = createHttpsServer({
     tls: {
@@ -66,7 +74,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
       key: readFileSync(join(pki, "tls.key")),
     },
     handle: server.handle,
-    upgrade: createUpgrade({ enter: server.enter, registry: server.registry, bus: () => bus }),
+    upgrade: createUpgrade(server),
     log,
   });
   https.listen(port);
@@ -76,12 +84,26 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   health.add("bus", busCheck);
   health.add("shutdown", stopping);
   void runCompaction(store, signal, { log });
+  const service = {
+    registry: server.registry,
+    clusterIP: firstAddress(serviceCIDR),
+    address: ownAddress(env("CORACLE_NODES_SUBNET", "172.30.0.0/24")),
+    port,
+    log,
+  };
+  void runServiceRepair(repairAccess(server.registry), {
+    cidr: serviceCIDR,
+    signal,
+    onError: (error) => log.warn({ err: error }, "service reservations could not be repaired"),
+  });
+  const kept = keepKubernetesService(service, signal);
   bus = await connectBusFromEnvironment(log, signal);
   const served = serveBus(bus, server, security);
   startFeedPublisher({ bus, cache, log, signal });
   log.info("serving the bus");
 
   await aborted(signal);
+  await kept;
   https.close();
   https.closeIdleConnections();
   await served.stop();
@@ -91,6 +113,33 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   stopped.abort();
   await store.close();
 }
+
+const admissionPlugins = {
+  enable: process.env["CORACLE_ENABLE_ADMISSION_PLUGINS"],
+  disable: process.env["CORACLE_DISABLE_ADMISSION_PLUGINS"],
+};
+
+const repairAccess = ({ store, cache, now }: Registry): RepairAccess => ({
+  store,
+  now,
+  all: (resource) => cache.all(resource),
+  lookup: (resource, namespace, name) => cache.get({ resource, namespace, name }),
+});
+
+/** The first address of the service range is the API's. */
+const firstAddress = (cidr: string): string => {
+  const [a = "10", b = "96", c = "0"] = cidr.split("/", 1)[0]?.split(".") ?? [];
+  return `${a}.${b}.${c}.1`;
+};
+
+/** Sessions with kubelets go over the bus. */
+const nodeOpener =
+  (bus: () => Bus | undefined): OpenNodeStream =>
+  (node, verb, message, signal) => {
+    const connected = bus();
+    if (!connected) throw serviceUnavailable("the bus is not connected");
+    return openStream(connected.nc, nodeSubject(node, verb), message, signal);
+  };
 
 /** The API and the nodes' credentials, on the bus. */
 function serveBus({ nc }: Bus, server: ApiServer, { bootstrapTokens }: Security) {

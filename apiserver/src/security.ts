@@ -1,19 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createAuthenticate, type Authenticate } from "./authn/authenticate.ts";
+import { createAuthenticate, verifyToken, type Authenticate } from "./authn/authenticate.ts";
 import { createBootstrapTokens, type BootstrapTokens } from "./authn/bootstrap-token.ts";
 import { impersonate } from "./authn/impersonate.ts";
 import { createServiceAccountTokens, type ServiceAccountTokens } from "./authn/service-account-token.ts";
 import { createAuthorize } from "./authz/authorize.ts";
 import { createNodeGraph } from "./authz/node-graph.ts";
 import { createNodeAuthorizer } from "./authz/node.ts";
+import { nodeRules } from "./authz/bootstrap-components.ts";
+import { reviewRules } from "./authz/reviews.ts";
 import { createRbac, type Rbac } from "./authz/rbac.ts";
 import { issuerOf } from "./identity/discovery.ts";
 import { loadTokenKeys, type TokenKeys } from "./identity/keys.ts";
 import { createLookup } from "./identity/lookup.ts";
-import { createTokenIssuer, type TokenIssuer } from "./identity/tokens.ts";
+import { createTokenIssuer } from "./identity/tokens.ts";
 import type { Impersonate } from "./http/pipeline.ts";
-import type { Authorize } from "./registry/registry.ts";
+import type { IdentityServices, Authorize } from "./registry/registry.ts";
 import type { Store } from "./store/store.ts";
 import type { WatchCache } from "./watch/cache.ts";
 
@@ -32,7 +34,7 @@ export interface Security {
   readonly impersonate: Impersonate;
   readonly serviceAccounts: ServiceAccountTokens;
   readonly bootstrapTokens: BootstrapTokens;
-  readonly issuer: TokenIssuer;
+  readonly identity: IdentityServices;
   readonly issuerUrl: string;
   readonly keys: TokenKeys;
   readonly rbac: Rbac;
@@ -54,20 +56,20 @@ export async function createSecurity({
   const serviceAccounts = createServiceAccountTokens({ keys, issuer: issuerUrl, lookup, now });
   const bootstrapTokens = createBootstrapTokens(lookup, now);
   const rbac = createRbac(cache);
-  const node = createNodeAuthorizer(createNodeGraph(cache), []);
-  const byRules = createAuthorize({ rbac, node });
-  // Until the bootstrap roles are stored, the cluster's own components may do everything.
-  const authorize: Authorize = (user, info) =>
-    user.username.startsWith("system:kube-") || user.username.startsWith("system:node:")
-      ? { allowed: true, reason: "" }
-      : byRules(user, info);
+  const node = createNodeAuthorizer(createNodeGraph(cache), nodeRules);
+  const authentication = { serviceAccounts, bootstrap: bootstrapTokens };
+  const issuer = createTokenIssuer({ keys, issuer: issuerUrl, lookup, now });
   return {
-    authenticate: createAuthenticate({ serviceAccounts, bootstrap: bootstrapTokens }),
-    authorize,
+    authenticate: createAuthenticate(authentication),
+    authorize: createAuthorize({ rbac, node }),
     impersonate,
     serviceAccounts,
     bootstrapTokens,
-    issuer: createTokenIssuer({ keys, issuer: issuerUrl, lookup, now }),
+    identity: {
+      issueToken: (account, body) => issuer.request(account, body),
+      reviewToken: (token, audiences) => verifyToken(authentication, token, audiences),
+      reviewRules: (user, namespace) => reviewRules(rbac, user, namespace),
+    },
     issuerUrl,
     keys,
     rbac,

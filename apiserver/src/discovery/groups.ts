@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Kind } from "../registry/kind.ts";
 import { allVerbs } from "../registry/handler.ts";
-import { subresourceOf, type Subresource } from "../registry/subresources/index.ts";
+import { subresourceOf } from "../registry/subresources/index.ts";
 
 /** An API group and the kinds in it. */
 export interface ServedGroup {
@@ -84,7 +84,7 @@ export function subresourcesOf(kind: Kind, version: string): ServedSubresource[]
   ];
   const parent = { group: kind.group, version, kind: kind.kind };
   return [...new Set(names)].toSorted().flatMap((name) => {
-    const subresource: Subresource | undefined = subresourceOf(kind, name);
+    const subresource = subresourceOf(kind, name);
     return subresource
       ? [
           {

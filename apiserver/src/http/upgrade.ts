@@ -1,8 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { nodeSubject } from "@coracle/shared/bus/subjects.ts";
-import { openStream } from "@coracle/shared/bus/stream.ts";
-import type { Bus } from "@coracle/shared/bus/connect.ts";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { pathNotFound, serviceUnavailable } from "@coracle/shared/errors.ts";
 import { admitValidate } from "../registry/admission.ts";
@@ -15,8 +12,6 @@ import type { Pipeline } from "./pipeline.ts";
 
 export interface UpgradeParts extends Pick<Pipeline, "enter"> {
   readonly registry: Registry;
-  /** Undefined until the bus is connected. */
-  readonly bus: () => Bus | undefined;
 }
 
 /** Serves exec, attach and port-forward on connections that leave HTTP, after the same chain as any request. */
@@ -45,8 +40,10 @@ async function serve(
   }
   const { object } = await readNamed(parts.registry, call);
   await admitConnect(parts.registry, call);
+  const open = parts.registry.openNode;
+  if (!open) throw serviceUnavailable("this server has no connection to the nodes");
   const upgrade = { incoming, socket, head };
-  const target = { pod: object as unknown as Pod, query: call.request.query, open: opener(parts.bus) };
+  const target = { pod: object as unknown as Pod, query: call.request.query, open };
   await (verb === "portforward" ? servePortForward(upgrade, target) : serveCommand(verb, upgrade, target));
 }
 
@@ -61,11 +58,3 @@ const admitConnect = (registry: Registry, { served, info, user, warn }: Call): P
     dryRun: false,
     warn,
   });
-
-const opener =
-  (bus: UpgradeParts["bus"]) =>
-  (node: string, verb: string, message: object, signal: AbortSignal): ReturnType<typeof openStream> => {
-    const connected = bus();
-    if (!connected) throw serviceUnavailable("the bus is not connected");
-    return openStream(connected.nc, nodeSubject(node, verb), message, signal);
-  };

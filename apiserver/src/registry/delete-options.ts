@@ -22,7 +22,7 @@ const policies: readonly string[] = ["Foreground", "Background", "Orphan"];
 export function deletionOf(request: ApiRequest): Deletion {
   const options = request.body.byteLength > 0 ? fromBody(request) : {};
   const fromQuery = request.body.byteLength > 0 ? {} : readQuery(request.query);
-  return validated({ ...options, ...fromQuery });
+  return validateDeletion({ ...options, ...fromQuery });
 }
 
 function fromBody(request: ApiRequest): DeleteOptions {
@@ -54,7 +54,8 @@ function readQuery(query: URLSearchParams): DeleteOptions {
   };
 }
 
-function validated(options: DeleteOptions): Deletion {
+/** @throws ApiError 422 */
+export function validateDeletion(options: DeleteOptions): Deletion {
   const { propagationPolicy: policy, orphanDependents: orphan, gracePeriodSeconds, preconditions } = options;
   const errors: FieldError[] = [...dryRunErrors(options.dryRun ?? [])];
   const at = path("propagationPolicy");

@@ -1,11 +1,12 @@
 import { ApiError, badRequest, invalid, unsupportedMediaType } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { applyJsonPatch } from "../patch/json-patch.ts";
-import { clone, isObject } from "../patch/json.ts";
+import { clone, isObject, tooDeep } from "../patch/json.ts";
 import { applyMergePatch } from "../patch/merge-patch.ts";
 import { applyStrategicMergePatch } from "../patch/strategic.ts";
 import type { ApiResponse } from "../request.ts";
 import type { CachedObject } from "../watch/cache.ts";
+import { apply } from "./apply.ts";
 import { invalidValue, path } from "./field.ts";
 import { writeOptions, type WriteOptions } from "./options.ts";
 import { decodeBody, fromStorage, toStorage } from "./read-body.ts";
@@ -21,16 +22,17 @@ export const patchTypes = {
 } as const;
 export type PatchType = keyof typeof patchTypes;
 
-/** Applies a patch to an object in its served version; the result is new. */
-type Apply = (target: KubeObject) => unknown;
+/** What a patch makes of an object in its served version; the result is new. */
+type Change = (target: KubeObject) => unknown;
 
 /** PATCH of an object or of one of its subresources. */
 export async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
   const { request, served, info, user, warn } = call;
   const type = patchTypeOf(request.headers["content-type"]);
   const options = writeOptions(request, "PatchOptions");
+  if (type === "apply") return apply(registry, call, options);
   if (options.force) throw forceForbidden();
-  const apply = patcher(call, type);
+  const change = patcher(call, type);
   const { item } = await updateObject(registry, {
     served,
     namespace: served.kind.namespaced ? info.namespace : "",
@@ -41,7 +43,7 @@ export async function patch(registry: Registry, call: Call): Promise<ApiResponse
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
     retry: true,
-    change: (current) => patched(registry, call, { type, apply, options, current }),
+    change: (current) => patched(registry, call, { type, change, options, current }),
   });
   return respondObject(request, served, item);
 }
@@ -62,37 +64,41 @@ export function patchTypeOf(contentType: string | undefined): PatchType {
   throw unsupportedMediaType(Object.values(patchTypes));
 }
 
-function patcher({ request, served }: Call, type: PatchType): Apply {
+type PlainPatchType = Exclude<PatchType, "apply">;
+
+/** Reads the patch once; it is carried out on as many states as it takes. */
+export function patcher({ request, served }: Call, type: PlainPatchType): Change {
   const body = parsePatch(request.body);
-  switch (type) {
-    case "json":
-      return (target) => applyJsonPatch(target, body);
-    case "merge":
-      return (target) => applyMergePatch(target, body);
-    case "strategic": {
-      if (!isObject(body))
-        throw badRequest(
-          "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
-        );
-      return (target) => applyStrategicMergePatch(served.node, target, body);
-    }
-    case "apply":
-      throw unsupportedMediaType([patchTypes.json, patchTypes.merge, patchTypes.strategic]);
+  if (type === "json") return (target) => objectOf(applyJsonPatch(clone(target), body));
+  if (!isObject(body)) {
+    throw badRequest(
+      "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+    );
   }
+  if (type === "merge") return (target) => objectOf(applyMergePatch(target, body));
+  return (target) => applyStrategicMergePatch(served.node, target, body);
 }
 
 function parsePatch(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  let body: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    body = JSON.parse(text);
   } catch (error) {
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
   }
+  if (tooDeep(body)) throw badRequest("error decoding patch: exceeded max depth");
+  return body;
+}
+
+function objectOf(value: unknown): object {
+  if (isObject(value)) return value;
+  throw badRequest("the patch leaves no object");
 }
 
 interface Patching {
-  readonly type: PatchType;
-  readonly apply: Apply;
+  readonly type: PlainPatchType;
+  readonly change: Change;
   readonly options: WriteOptions;
   readonly current: CachedObject;
 }
@@ -100,11 +106,9 @@ interface Patching {
 function patched(
   registry: Registry,
   { served, warn }: Call,
-  { type, apply, options, current }: Patching,
+  { type, change, options, current }: Patching,
 ): KubeObject {
-  // JSON patches must not write into the shared object; the others copy by themselves.
-  const target = fromStorage(served, current.object);
-  const value = apply(type === "json" ? clone(target) : target);
+  const value = change(fromStorage(served, current.object));
   const parsed = { value, duplicates: [] };
   try {
     const reader = { resources: registry.resources, warn };

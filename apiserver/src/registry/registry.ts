@@ -1,5 +1,10 @@
+import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
+import type { SubjectRulesReviewStatus } from "@coracle/shared/api/generated/authorization-v1.ts";
+import type { ServiceAccount } from "@coracle/shared/api/generated/core-v1.ts";
+import type { DuplexChannels } from "@coracle/shared/bus/stream.ts";
 import type { GroupResource } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { VerifiedToken } from "../authn/service-account-token.ts";
 import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
 import type { ObjectKey, Store } from "../store/store.ts";
 import type { CachedObject, WatchCache } from "../watch/cache.ts";
@@ -29,6 +34,30 @@ export interface Decision {
 }
 export type Authorize = (user: UserInfo, info: RequestInfo) => Decision;
 
+/** What the API answers about identities; see identity/, authn/ and authz/. */
+export interface IdentityServices {
+  /** POST serviceaccounts/x/token. */
+  issueToken(account: ServiceAccount, body: TokenRequest): Promise<TokenRequest>;
+  /** @returns undefined for a token that is not good */
+  reviewToken(token: string, audiences?: readonly string[]): Promise<VerifiedToken | undefined>;
+  reviewRules(user: UserInfo, namespace: string): SubjectRulesReviewStatus;
+}
+
+/** Opens a session with a node's kubelet. @throws ApiError 503 when it does not answer */
+export type OpenNodeStream = (
+  node: string,
+  verb: "logs" | "exec" | "attach" | "portforward" | "stats" | "proxy",
+  message: object,
+  signal: AbortSignal,
+) => Promise<DuplexChannels>;
+
+/** A part of the control plane, for ComponentStatus. */
+export interface Component {
+  readonly name: string;
+  /** What is wrong, or nothing. */
+  readonly check: () => Promise<string | undefined> | string | undefined;
+}
+
 /** Everything a verb needs besides the request. */
 export interface Registry {
   readonly store: Store;
@@ -37,6 +66,11 @@ export interface Registry {
   readonly admit: Admit;
   readonly authorize: Authorize;
   readonly now: () => Date;
+  /** Absent in tests that need no identities. */
+  readonly identity?: IdentityServices | undefined;
+  /** Absent where there are no nodes to talk to. */
+  readonly openNode?: OpenNodeStream | undefined;
+  readonly components?: readonly Component[] | undefined;
   /** Ends watches when the server stops. */
   readonly stopping: AbortSignal;
 }

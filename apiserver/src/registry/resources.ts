@@ -10,6 +10,8 @@ export interface ServedResource {
   readonly apiVersion: string;
   /** The type graph of this version; drives decoding, patching and OpenAPI. */
   readonly node: ObjectNode;
+  /** The stored version, which strategies see and ownership of fields is recorded in. */
+  readonly storage: { readonly node: ObjectNode; readonly apiVersion: string };
   /** Objects of this version are stored as they are. */
   readonly isStorageVersion: boolean;
 }
@@ -33,6 +35,16 @@ export interface ResourceTable {
 
 const apiVersionOf = (group: string, version: string): string => (group ? `${group}/${version}` : version);
 
+function storageOf(kind: Kind, version: string, node: ObjectNode): ServedResource["storage"] {
+  const own = { node, apiVersion: apiVersionOf(kind.group, version) };
+  if (!kind.convert || version === kind.storageVersion) return own;
+  // `core/v1`: the storage is another group's.
+  const [stored = "", group = kind.group] = kind.storageVersion.split("/").toReversed();
+  const itsGroup = group === "core" ? "" : group;
+  const storedNode = schemaFor(itsGroup, stored, kind.kind);
+  return storedNode ? { node: storedNode, apiVersion: apiVersionOf(itsGroup, stored) } : own;
+}
+
 /** A table of the given kinds. A kind whose type is unknown to the schema is a programming error. */
 export function createResourceTable(initial: readonly Kind[]): ResourceTable {
   const kinds = new Map<string, Kind>();
@@ -51,6 +63,7 @@ export function createResourceTable(initial: readonly Kind[]): ResourceTable {
         version,
         apiVersion: apiVersionOf(kind.group, version),
         node,
+        storage: storageOf(kind, version, node),
         isStorageVersion: version === kind.storageVersion || kind.convert === undefined,
       };
       byPath.set(`${kind.group}/${version}/${kind.plural}`, served);

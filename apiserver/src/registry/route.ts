@@ -9,6 +9,7 @@ import { allVerbs, methodNotServed, type Handler } from "./handler.ts";
 import type { Call } from "./registry.ts";
 import { subresourceHandler } from "./subresources/index.ts";
 import { update } from "./update.ts";
+import { virtualHandler } from "./virtual/index.ts";
 import { watch } from "./watch.ts";
 
 const handlers: Readonly<Record<string, Handler>> = {
@@ -27,7 +28,7 @@ const onCollections = new Set(["create", "list", "deletecollection"]);
 export function route(call: Call): Handler {
   const { info, served } = call;
   if (info.subresource) return subresourceHandler(call);
-  const handler = handlers[info.verb];
+  const handler = virtualHandler(served.kind, info.verb) ?? handlers[info.verb];
   if (!handler || !(served.kind.verbs ?? allVerbs).includes(info.verb)) throw methodNotServed();
   // The path names an object exactly for the verbs that work on one; a watch may do either.
   const named = call.pathHasName;

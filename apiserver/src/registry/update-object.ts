@@ -9,7 +9,7 @@ import { removeObject } from "./remove-object.ts";
 import { invalidValue, path, type FieldError } from "./field.ts";
 import { pendingFinalizers } from "./finalizers.ts";
 import type { Kind, WriteContext } from "./kind.ts";
-import { trackUpdate } from "./managed-fields.ts";
+import { keepTimes, trackUpdate } from "./managed-fields.ts";
 import { validateMetaUpdate } from "./meta.ts";
 import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
 import type { ServedResource } from "./resources.ts";
@@ -225,18 +225,7 @@ const readyToGo = (kind: Kind, object: KubeObject): boolean =>
 
 /** A write that changes nothing is not a write: it makes no revision and wakes no watcher. */
 function unchanged(object: KubeObject, old: KubeObject): boolean {
-  const { resourceVersion: _rv, managedFields: _mf, ...meta } = object.metadata;
-  const { resourceVersion: _oldRv, managedFields: _oldMf, ...oldMeta } = old.metadata;
-  return (
-    equal(meta, oldMeta) &&
-    equal({ ...object, metadata: undefined }, { ...old, metadata: undefined }) &&
-    sameManagers(object, old)
-  );
-}
-
-/** Managed fields are the same when nothing but their times differ. */
-function sameManagers(object: KubeObject, old: KubeObject): boolean {
-  const strip = (o: KubeObject): unknown =>
-    (o.metadata.managedFields ?? []).map(({ time: _, ...entry }) => entry);
-  return equal(strip(object), strip(old));
+  keepTimes(object, old);
+  const metadata = { ...object.metadata, resourceVersion: old.metadata.resourceVersion };
+  return equal({ ...object, metadata }, old);
 }

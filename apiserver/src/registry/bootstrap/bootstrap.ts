@@ -2,20 +2,34 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { builtInPriorityClasses } from "../../admission/priority.ts";
 import { bootstrapTokenSecret } from "../../authn/bootstrap-token.ts";
+import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
 import type { Registry } from "../registry.ts";
 import { ensure } from "./ensure.ts";
+import { ensureRoles } from "./roles.ts";
 import { systemNamespaces } from "./namespaces.ts";
 
 export interface BootstrapParts {
   readonly registry: Registry;
   readonly pki: string;
+  /** CORACLE_SERVICE_CIDR */
+  readonly serviceCIDR: string;
   readonly log: Logger;
 }
 
 /** Sees to it that the objects every cluster has are there. Any number of API servers may do this at once. */
-export async function bootstrapCluster({ registry, pki, log }: BootstrapParts): Promise<void> {
+export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: BootstrapParts): Promise<void> {
   for (const namespace of systemNamespaces) await ensure(registry, namespace);
+  await ensureRoles(registry);
+  for (const priorityClass of builtInPriorityClasses) {
+    await ensure(registry, {
+      apiVersion: "scheduling.k8s.io/v1",
+      kind: "PriorityClass",
+      ...structuredClone(priorityClass),
+    } as KubeObject);
+  }
+  await ensureServiceCIDR(registry, serviceCIDR);
   const token = readIfPresent(join(pki, "bootstrap-token"));
   if (token) await ensure(registry, bootstrapTokenSecret(token) as KubeObject);
   for (const component of ["kube-proxy"]) {

@@ -23,7 +23,7 @@ export async function ensure(registry: Registry, object: KubeObject): Promise<vo
   const { name = "", namespace = "" } = object.metadata;
   if (registry.cache.get(keyFor(served.kind, namespace, name))) return;
   try {
-    await createObject(
+    const created = await createObject(
       registry,
       {
         served,
@@ -35,6 +35,8 @@ export async function ensure(registry: Registry, object: KubeObject): Promise<vo
       },
       clone(object),
     );
+    // What is made next may need this.
+    await registry.cache.waitFor(created.revision);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }

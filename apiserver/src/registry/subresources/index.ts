@@ -5,22 +5,40 @@ import type { Kind } from "../kind.ts";
 import { patch } from "../patch.ts";
 import type { Call } from "../registry.ts";
 import { update } from "../update.ts";
-
-/** What a subresource can do, by verb, and the kind it speaks when that is not its parent's. */
-export interface Subresource {
-  readonly verbs: Readonly<Record<string, Handler>>;
-  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string } | undefined;
-  /** A stream or a proxy. */
-  readonly connect?: boolean | undefined;
-}
+import { bind } from "./binding.ts";
+import { eviction } from "./eviction.ts";
+import { log } from "./log.ts";
+import { nodeProxy, podProxy, serviceProxy } from "./proxy.ts";
+import { scale } from "./scale.ts";
+import { attach, exec, portforward } from "./streams.ts";
+import type { Subresource } from "./subresource.ts";
+import { token } from "./token.ts";
 
 /** Read and written like the object itself, with rules of its own. */
 const asObject: Subresource = { verbs: { get, patch, update } };
 
+const special: Readonly<Record<string, Subresource>> = {
+  "certificatesigningrequests.certificates.k8s.io/approval": asObject,
+  "namespaces/finalize": { verbs: { update } },
+  "nodes/proxy": nodeProxy,
+  "pods/attach": attach,
+  "pods/binding": { verbs: { create: bind }, kind: { group: "", version: "v1", kind: "Binding" } },
+  "pods/ephemeralcontainers": asObject,
+  "pods/eviction": eviction,
+  "pods/exec": exec,
+  "pods/log": log,
+  "pods/portforward": portforward,
+  "pods/proxy": podProxy,
+  "pods/resize": asObject,
+  "serviceaccounts/token": token,
+  "services/proxy": serviceProxy,
+};
+
 /** The subresource of a kind by its name; undefined when it has none. */
 export function subresourceOf(kind: Kind, name: string): Subresource | undefined {
   if (name === "status") return kind.status ? asObject : undefined;
-  return undefined;
+  if (name === "scale") return kind.scale ? scale : undefined;
+  return special[`${kind.storage}/${name}`];
 }
 
 /** @throws ApiError 404, 405 */

@@ -1,0 +1,110 @@
+import { ApiError, badRequest, conflict, invalid } from "@coracle/shared/errors.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { applyConfiguration } from "../patch/apply.ts";
+import { isObject } from "../patch/json.ts";
+import type { ApiResponse } from "../request.ts";
+import { parseYaml } from "../schema/body.ts";
+import type { CachedObject } from "../watch/cache.ts";
+import { checkNamespace } from "./create.ts";
+import { createObject } from "./create-object.ts";
+import { path, required } from "./field.ts";
+import { fieldWriter } from "./managed-fields.ts";
+import type { WriteOptions } from "./options.ts";
+import { decodeBody, fromStorage, toStorage } from "./read-body.ts";
+import { groupResource, type Call, type Registry } from "./registry.ts";
+import { respondObject } from "./respond.ts";
+import { updateObject } from "./update-object.ts";
+
+/** A server-side apply: an object that does not exist is created. */
+export async function apply(registry: Registry, call: Call, options: WriteOptions): Promise<ApiResponse> {
+  const { request, served, info, user, warn } = call;
+  if (!request.query.get("fieldManager")) throw managerRequired();
+  const config = readConfiguration(call);
+  const namespace = checkNamespace(call, config);
+  const common = {
+    served,
+    namespace,
+    user,
+    warn,
+    dryRun: options.dryRun,
+    fieldManager: options.fieldManager,
+    tracked: true,
+  };
+  const merged = (live: KubeObject | undefined): KubeObject =>
+    merge(registry, call, { options, config, live });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { item } = await updateObject(registry, {
+        ...common,
+        name: info.name,
+        subresource: info.subresource,
+        retry: true,
+        change: (current: CachedObject) => merged(fromStorage(served, current.object)),
+      });
+      return respondObject(request, served, item);
+    } catch (error) {
+      if (!isReason(error, "NotFound") || info.subresource) throw error;
+    }
+    if (config.metadata.uid) throw uidOfNothing(call, config.metadata.uid);
+    try {
+      return respondObject(request, served, await createObject(registry, common, merged(undefined)), 201);
+    } catch (error) {
+      // Created by somebody else in between: apply to that.
+      if (!isReason(error, "AlreadyExists") || attempt === 5) throw error;
+    }
+  }
+}
+
+const isReason = (error: unknown, reason: string): boolean =>
+  error instanceof ApiError && error.reason === reason;
+
+const managerRequired = (): ApiError =>
+  invalid("meta.k8s.io", "PatchOptions", "", [required(path("fieldManager"), "is required for apply patch")]);
+
+const uidOfNothing = ({ served, info }: Call, uid: string): ApiError =>
+  conflict(
+    groupResource(served.kind),
+    info.name,
+    `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+  );
+
+/** The applied configuration as a plain object, with the name of the path. */
+function readConfiguration({ request, info }: Call): KubeObject {
+  const { body } = request;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+  const { value } = parseYaml(text, false);
+  if (!isObject(value)) throw badRequest("error decoding YAML: expected an object");
+  const metadata = isObject(value["metadata"]) ? value["metadata"] : {};
+  const given = metadata["name"];
+  if (given !== undefined && given !== info.name) {
+    throw badRequest(
+      `the name of the object (${String(given)}) does not match the name on the URL (${info.name})`,
+    );
+  }
+  return { ...value, metadata: { ...metadata, name: info.name } };
+}
+
+interface Merging {
+  readonly options: WriteOptions;
+  readonly config: KubeObject;
+  readonly live: KubeObject | undefined;
+}
+
+function merge(registry: Registry, call: Call, { options, config, live }: Merging): KubeObject {
+  const { served, info, warn } = call;
+  const writer = fieldWriter(served, {
+    manager: options.fieldManager,
+    subresource: info.subresource,
+    now: registry.now(),
+  });
+  // An unknown field would be lost in the merge; it is looked for in the configuration itself.
+  const copy = { value: structuredClone(config), duplicates: [] };
+  decodeBody(copy, served, options.fieldValidation, { resources: registry.resources, warn });
+  const { object } = applyConfiguration(served.node, live, config, {
+    ...writer,
+    apiVersion: served.apiVersion,
+    force: options.force,
+  });
+  const parsed = { value: object, duplicates: [] };
+  return toStorage(served, decodeBody(parsed, served, "Ignore", { resources: registry.resources, warn }));
+}

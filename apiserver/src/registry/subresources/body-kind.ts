@@ -1,0 +1,25 @@
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { defineKind } from "../kind.ts";
+import { writeOptions, type WriteOptions } from "../options.ts";
+import { readBody } from "../read-body.ts";
+import type { Call, Registry } from "../registry.ts";
+import { createResourceTable, type ServedResource } from "../resources.ts";
+
+/** A kind that only travels in the bodies of a subresource: Scale, Eviction, TokenRequest, Binding. */
+export function bodyKind(group: string, version: string, kind: string): ServedResource {
+  const declared = defineKind<KubeObject>({ group, versions: [version], kind, namespaced: true });
+  const served = createResourceTable([declared]).find(group, version, declared.plural);
+  if (!served) throw new Error(`there is no ${kind}`);
+  return served;
+}
+
+/** Reads a POSTed body of such a kind. */
+export function readAction(
+  registry: Registry,
+  { request, warn }: Call,
+  served: ServedResource,
+): { readonly body: KubeObject; readonly options: WriteOptions } {
+  const options = writeOptions(request, "CreateOptions");
+  const body = readBody(request, served, options.fieldValidation, { resources: registry.resources, warn });
+  return { body, options };
+}

@@ -1,0 +1,120 @@
+import type { Scale } from "@coracle/shared/api/generated/autoscaling-v1.ts";
+import { badRequest } from "@coracle/shared/errors.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { clone } from "../../patch/json.ts";
+import type { ApiResponse } from "../../request.ts";
+import type { CachedObject } from "../../watch/cache.ts";
+import { invalidValue, path } from "../field.ts";
+import { readNamed } from "../get.ts";
+import type { Kind, ScaleDescription } from "../kind.ts";
+import { writeOptions, type WriteOptions } from "../options.ts";
+import { patcher, patchTypeOf } from "../patch.ts";
+import { decodeBody, readBody } from "../read-body.ts";
+import type { Call, Registry } from "../registry.ts";
+import { respondObject } from "../respond.ts";
+import { refuseInvalid } from "../strategy.ts";
+import { updateObject } from "../update-object.ts";
+import { bodyKind } from "./body-kind.ts";
+import type { Subresource } from "./subresource.ts";
+
+const served = bodyKind("autoscaling", "v1", "Scale");
+
+/** The number of replicas of anything that has one, apart from the rest of it. */
+export const scale: Subresource = {
+  verbs: { get, update, patch },
+  kind: { group: "autoscaling", version: "v1", kind: "Scale" },
+};
+
+function describe(kind: Kind): ScaleDescription {
+  if (!kind.scale) throw new Error(`${kind.kind} has no scale`);
+  return kind.scale;
+}
+
+/** What a stored object is as a Scale. */
+function scaleOf(kind: Kind, item: CachedObject): CachedObject {
+  const read = describe(kind);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = item.object.metadata;
+  // Each description takes objects of its own kind, which this is.
+  const of = item.object as never;
+  const object: KubeObject = {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: read.specReplicas(of) },
+    status: { replicas: read.statusReplicas(of), selector: read.selector(of) },
+  };
+  return { key: item.key, revision: item.revision, object, json: () => Buffer.from(JSON.stringify(object)) };
+}
+
+async function get(registry: Registry, call: Call): Promise<ApiResponse> {
+  const item = await readNamed(registry, call, call.request.query.get("resourceVersion") ?? "");
+  return respondObject(call.request, served, scaleOf(call.served.kind, item));
+}
+
+async function update(registry: Registry, call: Call): Promise<ApiResponse> {
+  const { request, info, warn } = call;
+  const options = writeOptions(request, "UpdateOptions");
+  const body = readBody(request, served, options.fieldValidation, { resources: registry.resources, warn });
+  const { name } = body.metadata;
+  if (name && name !== info.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${info.name})`);
+  }
+  const { resourceVersion } = body.metadata;
+  const retry = !resourceVersion || resourceVersion === "0";
+  return write(registry, call, { options, retry, wanted: () => body as Scale });
+}
+
+async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
+  const { request, warn } = call;
+  const options = writeOptions(request, "PatchOptions");
+  const type = patchTypeOf(request.headers["content-type"]);
+  // Nobody owns the parts of a Scale: applying one is merging it.
+  const change = patcher({ ...call, served }, type === "apply" ? "merge" : type);
+  const reader = { resources: registry.resources, warn };
+  const wanted = (current: CachedObject): Scale => {
+    const value = change(scaleOf(call.served.kind, current).object);
+    return decodeBody({ value, duplicates: [] }, served, options.fieldValidation, reader) as Scale;
+  };
+  return write(registry, call, { options, retry: true, wanted });
+}
+
+interface Writing {
+  readonly options: WriteOptions;
+  readonly retry: boolean;
+  readonly wanted: (current: CachedObject) => Scale;
+}
+
+async function write(
+  registry: Registry,
+  call: Call,
+  { options, retry, wanted }: Writing,
+): Promise<ApiResponse> {
+  const { request, info, user, warn } = call;
+  const { kind } = call.served;
+  const { item } = await updateObject(registry, {
+    served: call.served,
+    namespace: info.namespace,
+    name: info.name,
+    subresource: "scale",
+    user,
+    warn,
+    dryRun: options.dryRun,
+    fieldManager: options.fieldManager,
+    retry,
+    change: (current) => {
+      const { metadata, spec } = wanted(current);
+      const replicas = spec?.replicas ?? 0;
+      if (replicas < 0) {
+        const at = path("spec", "replicas");
+        refuseInvalid(served.kind, info.name, [
+          invalidValue(at, replicas, "must be greater than or equal to 0"),
+        ]);
+      }
+      const object = clone(current.object);
+      object.metadata.resourceVersion = metadata?.resourceVersion;
+      describe(kind).setReplicas(object as never, replicas);
+      return object;
+    },
+  });
+  return respondObject(request, served, scaleOf(kind, item));
+}
