@@ -199,7 +199,7 @@ describe("a bound ServiceAccount token", () => {
     expect(await refusal({ boundObjectRef: { kind: "Deployment", apiVersion: "apps/v1", name: "d" } })).toBe(
       "cannot bind token for serviceaccount to object of type Deployment.apps",
     );
-    await cluster.put("pods", { ...podOf(), spec: { serviceAccountName: "other" } } as never);
+    await cluster.put("pods", { ...podOf(), spec: { serviceAccountName: "other" } });
     expect(await refusal(pod({}))).toContain("pod running with different serviceaccount name");
   });
 });

@@ -6,7 +6,7 @@ import type { UserInfo } from "../request.ts";
  * the chain. @returns undefined when there is no certificate or it names nobody
  */
 export function userFromCertificate(certificate: PeerCertificate | undefined): UserInfo | undefined {
-  const subject = certificate?.subject as Record<string, string | string[] | undefined> | undefined;
+  const subject = certificate?.subject;
   const [username] = all(subject?.["CN"]);
   if (!certificate || !username) return undefined;
   const fingerprint = certificate.fingerprint256?.replaceAll(":", "").toLowerCase();

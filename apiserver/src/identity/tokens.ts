@@ -141,7 +141,7 @@ async function bind(
   }
   if (resource === "nodes") return { node: { name, uid } };
   if (resource === "secrets") {
-    assertOfAccount(object as unknown as Secret, account);
+    assertOfAccount(object, account);
     return { secret: { name, uid } };
   }
   const pod = object as unknown as Pod;
