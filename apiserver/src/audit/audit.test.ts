@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
 import { createAudit } from "./audit.ts";
-import { createInFlight } from "./in-flight.ts";
 import { auditDecision, defaultAuditPolicy, parseAuditPolicy } from "./policy.ts";
 
 const user: UserInfo = { username: "alice", groups: ["dev"] };
@@ -129,42 +128,5 @@ describe("the audit log", () => {
     expect(
       record(undefined, info({ verb: "update", group: "coordination.k8s.io", resource: "leases" })),
     ).toEqual([]);
-  });
-});
-
-describe("requests in flight", () => {
-  const of = (username: string, ...groups: string[]): UserInfo => ({ username, groups });
-  const code = (enter: () => unknown): number => {
-    try {
-      enter();
-      return 200;
-    } catch (error) {
-      return (error as { code: number }).code;
-    }
-  };
-
-  it("are bounded for each identity and for all, and places are given back once", () => {
-    const limits = createInFlight({ changing: 4, reading: 4, share: 0.5 });
-    const [first] = [limits.enter(of("a"), info()), limits.enter(of("a"), info())];
-    expect(code(() => limits.enter(of("a"), info()))).toBe(429);
-    expect(code(() => limits.enter(of("a"), info({ verb: "get" })))).toBe(200);
-    limits.enter(of("b"), info());
-    limits.enter(of("b"), info());
-    expect(code(() => limits.enter(of("c"), info()))).toBe(429);
-    first?.();
-    first?.();
-    expect(limits.current.changing).toBe(3);
-    expect(code(() => limits.enter(of("c"), info()))).toBe(200);
-    expect(code(() => limits.enter(of("d"), info()))).toBe(429);
-  });
-
-  it("never shut out administrators and probes, nor nodes because of others", () => {
-    const limits = createInFlight({ changing: 2, share: 1 });
-    limits.enter(of("a"), info());
-    limits.enter(of("a"), info());
-    expect(code(() => limits.enter(of("b"), info()))).toBe(429);
-    expect(code(() => limits.enter(of("root", "system:masters"), info()))).toBe(200);
-    expect(code(() => limits.enter(of("b"), info({ isResource: false })))).toBe(200);
-    expect(code(() => limits.enter(of("system:node:n1", "system:nodes"), info()))).toBe(200);
   });
 });

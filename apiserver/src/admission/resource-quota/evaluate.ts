@@ -8,7 +8,7 @@ import {
   zeroQuantity,
   type Quantity,
 } from "@coracle/shared/meta/quantity.ts";
-import type { Usage } from "./usage.ts";
+import type { Usage } from "@coracle/shared/quota/usage.ts";
 
 type List = Readonly<Record<string, string>>;
 

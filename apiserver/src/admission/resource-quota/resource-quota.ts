@@ -6,8 +6,8 @@ import { storageText } from "../../registry/storage-text.ts";
 import { StoreError, type ObjectKey } from "../../store/store.ts";
 import { refuse, type AdmissionContext, type AdmissionPlugin, type Attributes } from "../plugin.ts";
 import { charge, countedBy, difference, unstated } from "./evaluate.ts";
-import { inScope } from "./scopes.ts";
-import { usageOf } from "./usage.ts";
+import { inScope } from "@coracle/shared/quota/scopes.ts";
+import { usageOf } from "@coracle/shared/quota/usage.ts";
 
 const attempts = 20;
 

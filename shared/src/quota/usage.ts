@@ -1,9 +1,9 @@
-import type { PersistentVolumeClaim, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
-import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { podLimits, podRequests, type ResourceAmounts } from "@coracle/shared/meta/pods.ts";
-import { parseQuantity, quantityOf, quantityOfMillis, type Quantity } from "@coracle/shared/meta/quantity.ts";
+import type { PersistentVolumeClaim, Pod, Service } from "../api/generated/core-v1.ts";
+import type { KubeObject } from "../meta/object.ts";
+import { podLimits, podRequests, type ResourceAmounts } from "../meta/pods.ts";
+import { parseQuantity, quantityOf, quantityOfMillis, type Quantity } from "../meta/quantity.ts";
 
-/** What an object takes from quotas, by quota resource name. The controller that recounts uses the same function. */
+/** What an object takes from quotas, by quota resource name: for admission, which charges it, and the controller that recounts. */
 export type Usage = Readonly<Record<string, Quantity>>;
 
 const one = quantityOf(1);

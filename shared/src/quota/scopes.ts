@@ -1,10 +1,6 @@
-import type {
-  Pod,
-  ResourceQuota,
-  ScopedResourceSelectorRequirement,
-} from "@coracle/shared/api/generated/core-v1.ts";
-import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { podQosClass } from "@coracle/shared/meta/pods.ts";
+import type { Pod, ResourceQuota, ScopedResourceSelectorRequirement } from "../api/generated/core-v1.ts";
+import type { KubeObject } from "../meta/object.ts";
+import { podQosClass } from "../meta/pods.ts";
 
 /** Whether a quota's scopes take in an object. Scopes select pods; a quota with any counts nothing else. */
 export function inScope(quota: ResourceQuota, storage: string, object: KubeObject): boolean {
