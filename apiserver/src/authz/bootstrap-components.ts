@@ -163,6 +163,11 @@ export const componentRoles: readonly RoleDeclaration[] = [
     ],
   },
   {
+    // Who asks what changed is then judged by list and watch of the resource.
+    name: "system:coracle:changes",
+    rules: [mayAt("get", "/coracle/v1/changes")],
+  },
+  {
     name: "system:coracle:addon-manager",
     rules: [may("*", "*", "*"), mayAt("*", "*")],
   },

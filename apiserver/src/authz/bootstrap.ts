@@ -78,6 +78,7 @@ function clusterBindings(): ClusterRoleBinding[] {
     // The node authorizer decides for nodes; the role is bound to nobody.
     same("system:node"),
     same("system:coracle:network", user("system:kube-proxy")),
+    same("system:coracle:changes", everybody),
     same("system:coracle:addon-manager", manager),
     ...Object.keys(controllerRules).map((name) =>
       // One process runs all controllers, under its own name.

@@ -26,19 +26,21 @@ const client = (identity: string): BusPermissions => ({
   subscribe: [`${inboxPrefix(identity)}.>`],
 });
 
-/** A node hears of services, of its own pods, and that secrets and configmaps changed (never their content). */
+/**
+ * A node hears of services and nodes, of its own pods, and that secrets and configmaps changed (never their content). What the API
+ * lets it read one by one only, as volumes, is not for it to hear.
+ */
 function kubelet(node: string): BusPermissions {
   const identity = nodeIdentity(node);
   const base = client(identity);
   const token = escapeToken(node);
-  const shared = [
-    "nodes",
-    "services",
-    "secrets",
-    "configmaps",
-    "persistentvolumes",
-    "persistentvolumeclaims",
-    "namespaces",
+  const watched: readonly (readonly [string, string])[] = [
+    ["", "nodes"],
+    ["", "services"],
+    ["", "secrets"],
+    ["", "configmaps"],
+    ["node.k8s.io", "runtimeclasses"],
+    ["storage.k8s.io", "csidrivers"],
   ];
   return {
     publish: [...base.publish, `stream.${token}.>`],
@@ -48,16 +50,13 @@ function kubelet(node: string): BusPermissions {
       FEED_EPOCH_SUBJECT,
       feedFilter("", "pods", node),
       markFilter("", "pods", node),
-      ...shared.flatMap((resource) => [feedFilter("", resource), markFilter("", resource)]),
-      ...["csidrivers", "csinodes", "storageclasses", "volumeattachments"].flatMap((resource) => [
-        feedFilter("storage.k8s.io", resource),
-        markFilter("storage.k8s.io", resource),
-      ]),
-      feedFilter("node.k8s.io", "runtimeclasses"),
-      markFilter("node.k8s.io", "runtimeclasses"),
+      ...feedsOf(watched),
     ],
   };
 }
+
+const feedsOf = (watched: readonly (readonly [string, string])[]): string[] =>
+  watched.flatMap(([group, resource]) => [feedFilter(group, resource), markFilter(group, resource)]);
 
 function proxy(identity: string): BusPermissions {
   const base = client(identity);
@@ -70,11 +69,7 @@ function proxy(identity: string): BusPermissions {
   ];
   return {
     publish: base.publish,
-    subscribe: [
-      ...base.subscribe,
-      FEED_EPOCH_SUBJECT,
-      ...watched.flatMap(([group, resource]) => [feedFilter(group, resource), markFilter(group, resource)]),
-    ],
+    subscribe: [...base.subscribe, FEED_EPOCH_SUBJECT, ...feedsOf(watched)],
   };
 }
 
