@@ -67,8 +67,6 @@ function check(
   shard: string | undefined,
 ): void {
   const { group, resource } = splitStorageName(storage);
-  // As a list and a watch of one node's pods would be judged.
-  const fieldSelector = shard !== undefined && resource === "pods" ? `spec.nodeName=${shard}` : undefined;
   for (const verb of ["list", "watch"]) {
     const info: RequestInfo = {
       isResource: true,
@@ -80,6 +78,7 @@ function check(
       subresource: "",
       namespace: "",
       name: "",
+      // As a list and a watch of one node's pods would be judged.
       ...(resource === "pods" && shard ? { fieldSelector: `spec.nodeName=${shard}` } : {}),
     };
     const decision = authorize(user, info);
