@@ -37,7 +37,7 @@ function validate({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
     errors.push(...check(dataKey, key, path("binaryData").key(key)));
     size += base64Bytes(value);
   }
-  if (size > maxDataBytes) errors.push(tooLong(path(""), maxDataBytes));
+  if (size > maxDataBytes) errors.push(tooLong(path("[]"), maxDataBytes));
   return errors;
 }
 

@@ -3,7 +3,7 @@ import { defineKind, type KindDeclaration } from "../../registry/kind.ts";
 import { column, nameColumn, wide } from "../shared/columns.ts";
 import { since } from "../shared/duration.ts";
 import { eventFromStorage, eventToStorage } from "./convert.ts";
-import { validateEvent, validateEventUpdate } from "./validate.ts";
+import { validateEvent, validateEventV1, validateEventV1Update } from "./validate.ts";
 
 /** Both groups keep their events in the core form, in one place. */
 const common: Omit<KindDeclaration<Event>, "group"> = {
@@ -13,7 +13,7 @@ const common: Omit<KindDeclaration<Event>, "group"> = {
   createOnUpdate: true,
   storage: "events",
   validate: validateEvent,
-  validateUpdate: validateEventUpdate,
+  validateUpdate: validateEvent,
   selectableFields: {
     "involvedObject.kind": (e) => e.involvedObject?.kind ?? "",
     "involvedObject.namespace": (e) => e.involvedObject?.namespace ?? "",
@@ -48,6 +48,8 @@ export const eventsV1 = defineKind<Event>({
   ...common,
   group: "events.k8s.io",
   storageVersion: "core/v1",
+  validate: validateEventV1,
+  validateUpdate: validateEventV1Update,
   convert: { toStorage: eventToStorage, fromStorage: eventFromStorage },
   selectableFields: {
     ...Object.fromEntries(

@@ -12,7 +12,7 @@ import { defineKind } from "../../registry/kind.ts";
 import { column, nameColumn } from "../shared/columns.ts";
 import { check, qualifiedName } from "../shared/names.ts";
 import { roundUp } from "../shared/pod/defaults.ts";
-import { isStandardContainerResource, isStandardResource } from "../shared/pod/resources.ts";
+import { isExact, validateContainerResourceName, validateResourceName } from "../shared/pod/resources.ts";
 import { canonical, nano } from "../shared/quantity.ts";
 
 export const limitRanges = defineKind<LimitRange>({
@@ -43,9 +43,11 @@ function validate({ spec }: LimitRange): FieldError[] {
   const seen = new Set<string>();
   return (spec?.limits ?? []).flatMap((item, i) => {
     const where = at.index(i);
-    const errors = item.type ? [] : [required(where.child("type"))];
-    if (item.type && !["Container", "Pod", "PersistentVolumeClaim"].includes(item.type))
-      errors.push(...check(qualifiedName, item.type, where.child("type")));
+    const errors = check(qualifiedName, item.type ?? "", where.child("type"));
+    if (errors.length === 0 && !item.type.includes("/") && !standardTypes.has(item.type))
+      errors.push(
+        invalidValue(where.child("type"), item.type, "must be a standard limit type or fully qualified"),
+      );
     if (seen.has(item.type)) errors.push(duplicate(where.child("type"), item.type));
     seen.add(item.type);
     return [...errors, ...validateItem(item, where)];
@@ -64,61 +66,102 @@ function validateItem(item: LimitRangeItem, at: Path): FieldError[] {
         errors.push(forbiddenField(at.child(list), "may not be specified when `type` is 'Pod'"));
   if (item.type === "PersistentVolumeClaim" && !item.min?.["storage"] && !item.max?.["storage"])
     errors.push(
-      required(at, "either minimum or maximum storage value is required, but neither was provided"),
+      required(
+        at.child("limits"),
+        "either minimum or maximum storage value is required, but neither was provided",
+      ),
     );
   for (const name of names) errors.push(...validateOrder(item, name, at));
   return errors;
 }
 
-function validateName(type: string, name: string, at: Path): FieldError[] {
-  const where = at.key(name);
-  if (name.includes("/")) return check(qualifiedName, name, where);
-  if (type === "PersistentVolumeClaim") return [];
-  const known = type === "Container" ? isStandardContainerResource(name) : isStandardResource(name);
-  return known
-    ? []
-    : [
-        invalidValue(
-          at,
-          name,
-          type === "Container"
-            ? "must be a standard resource for containers"
-            : "must be a standard resource type or fully qualified",
-        ),
-      ];
-}
+const standardTypes = new Set(["Container", "Pod", "PersistentVolumeClaim"]);
+
+const validateName = (type: string, name: string, at: Path): FieldError[] =>
+  type === "Pod" || type === "Container"
+    ? validateContainerResourceName(name, at.key(name))
+    : validateResourceName(name, at.key(name));
 
 /** min ≤ default request ≤ default limit ≤ max, and ratios of at least one that the bounds allow. */
 function validateOrder(item: LimitRangeItem, name: string, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  const ordered = [
-    ["min", "max", "min value %a is greater than max value %b", "min"],
-    ["min", "defaultRequest", "min value %a is greater than default request value %b", "defaultRequest"],
-    ["defaultRequest", "max", "default request value %a is greater than max value %b", "defaultRequest"],
-    [
-      "defaultRequest",
-      "default",
-      "default request value %a is greater than default limit value %b",
-      "defaultRequest",
-    ],
-    ["min", "default", "min value %a is greater than default value %b", "default"],
-    ["default", "max", "default value %a is greater than max value %b", "default"],
-  ] as const;
-  for (const [low, high, message, field] of ordered) {
+  for (const { low, high, message, at: field, bad } of order) {
     const a = item[low]?.[name];
     const b = item[high]?.[name];
     if (a === undefined || b === undefined || nano(a) <= nano(b)) continue;
     const text = message.replace("%a", canonical(a)).replace("%b", canonical(b));
-    errors.push(invalidValue(at.child(field).key(name), canonical(item[field]?.[name] ?? a), text));
+    errors.push(invalidValue(at.child(field).key(name), canonical(bad === "low" ? a : b), text));
   }
-  const ratio = item.maxLimitRequestRatio?.[name];
-  if (ratio !== undefined && nano(ratio) < 1_000_000_000n)
+  const { [name]: limit } = item.default ?? {};
+  const { [name]: request } = item.defaultRequest ?? {};
+  if (isExact(name) && limit !== undefined && request !== undefined && nano(limit) !== nano(request))
     errors.push(
       invalidValue(
-        at.child("maxLimitRequestRatio").key(name),
-        canonical(ratio),
-        `ratio ${canonical(ratio)} is less than 1`,
+        at.child("defaultRequest").key(name),
+        canonical(request),
+        `default value ${canonical(limit)} must equal to defaultRequest value ${canonical(request)} in ${name}`,
       ),
     );
-  return errors;
+  return [...errors, ...validateRatio(item, name, at)];
+}
+
+/** Pairs that must rise, and which of the two the message names. */
+const order = [
+  { low: "min", high: "max", at: "min", bad: "low", message: "min value %a is greater than max value %b" },
+  {
+    low: "min",
+    high: "defaultRequest",
+    at: "defaultRequest",
+    bad: "high",
+    message: "min value %a is greater than default request value %b",
+  },
+  {
+    low: "defaultRequest",
+    high: "max",
+    at: "defaultRequest",
+    bad: "low",
+    message: "default request value %a is greater than max value %b",
+  },
+  {
+    low: "defaultRequest",
+    high: "default",
+    at: "defaultRequest",
+    bad: "low",
+    message: "default request value %a is greater than default limit value %b",
+  },
+  {
+    low: "min",
+    high: "default",
+    at: "default",
+    bad: "low",
+    message: "min value %a is greater than default value %b",
+  },
+  {
+    low: "default",
+    high: "max",
+    at: "default",
+    bad: "high",
+    message: "default value %a is greater than max value %b",
+  },
+] as const;
+
+function validateRatio(item: LimitRangeItem, name: string, at: Path): FieldError[] {
+  const ratio = item.maxLimitRequestRatio?.[name];
+  if (ratio === undefined) return [];
+  const where = at.child("maxLimitRequestRatio").key(name);
+  if (nano(ratio) < 1_000_000_000n)
+    return [invalidValue(where, canonical(ratio), `ratio ${canonical(ratio)} is less than 1`)];
+  const { [name]: min } = item.min ?? {};
+  const { [name]: max } = item.max ?? {};
+  if (min === undefined || max === undefined || nano(min) === 0n) return [];
+  const most = Number(nano(max)) / Number(nano(min));
+  return Number(nano(ratio)) / 1e9 > most
+    ? [
+        invalidValue(
+          where,
+          canonical(ratio),
+          `ratio ${canonical(ratio)} is greater than max/min = ${most.toFixed(6)}`,
+        ),
+      ]
+    : [];
 }

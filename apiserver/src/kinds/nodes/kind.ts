@@ -11,7 +11,10 @@ export const nodes = defineKind<Node>({
   status: true,
   statusOnCreate: true,
   setDefaults: (node) => {
-    const status = node.status;
+    const { spec, status } = node;
+    // One range, under its old name and in the list.
+    if (spec?.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
+    if (spec?.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
     if (!status) return;
     if (!status.allocatable && status.capacity) status.allocatable = { ...status.capacity };
     roundUp(status.capacity);

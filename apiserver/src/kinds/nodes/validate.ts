@@ -1,28 +1,21 @@
 import type { Node, Taint } from "@coracle/shared/api/generated/core-v1.ts";
-import {
-  duplicate,
-  forbiddenField,
-  invalidValue,
-  path,
-  required,
-  type FieldError,
-} from "../../registry/field.ts";
+import { duplicate, forbiddenField, invalidValue, path, type FieldError } from "../../registry/field.ts";
 import { semanticEqual } from "../shared/equal.ts";
 import { check, labelValue, qualifiedName } from "../shared/names.ts";
 import { cidr } from "../shared/net.ts";
-import { validateResourceName, validateResourceValue } from "../shared/pod/resources.ts";
+import { validateResourceValue } from "../shared/pod/resources.ts";
 import { validateTaintEffect } from "../shared/pod/validate-scheduling.ts";
 
 const spec = path("spec");
 const status = path("status");
 
 export function validateNode(node: Node): FieldError[] {
-  return [...validateTaints(node.spec?.taints ?? []), ...validateCIDRs(node), ...validateStatus(node)];
+  return [...validateTaints(node.spec?.taints ?? []), ...validateCIDRs(node), ...validateResources(node)];
 }
 
 function validateTaints(taints: readonly Taint[]): FieldError[] {
   const seen = new Set<string>();
-  const at = spec.child("taints");
+  const at = path("metadata", "taints");
   return taints.flatMap((taint, i) => {
     const where = at.index(i);
     const errors = check(qualifiedName, taint.key ?? "", where.child("key"));
@@ -46,33 +39,35 @@ function validateCIDRs({ spec: nodeSpec }: Node): FieldError[] {
   const errors = cidrs.flatMap((text, i) => check(cidr, text, at.index(i)));
   if (cidrs.length > 2 || (cidrs.length === 2 && cidrs[0]?.includes(":") === cidrs[1]?.includes(":")))
     errors.push(invalidValue(at, cidrs, "may specify no more than one CIDR for each IP family"));
-  if (nodeSpec?.podCIDR && cidrs[0] !== undefined && cidrs[0] !== nodeSpec.podCIDR)
-    errors.push(invalidValue(at.index(0), cidrs[0], "must be equal to `podCIDR`"));
   return errors;
 }
 
-function validateStatus({ status: nodeStatus }: Node): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const list of ["capacity", "allocatable"] as const)
-    for (const [name, value] of Object.entries(nodeStatus?.[list] ?? {})) {
-      const at = status.child(list).key(name);
-      errors.push(...validateResourceName(name, at), ...validateResourceValue(name, value, at));
-    }
+function validateResources({ status: nodeStatus }: Node): FieldError[] {
+  const lists = ["capacity", "allocatable"] as const;
+  return lists.flatMap((list) =>
+    Object.entries(nodeStatus?.[list] ?? {}).flatMap(([name, value]) =>
+      validateResourceValue(name, value, status.child(list, name)),
+    ),
+  );
+}
+
+function validateAddresses({ status: nodeStatus }: Node): FieldError[] {
   const seen = new Set<string>();
-  (nodeStatus?.addresses ?? []).forEach((address, i) => {
+  return (nodeStatus?.addresses ?? []).flatMap((address, i) => {
     const key = `${address.type}/${address.address}`;
-    if (seen.has(key)) errors.push(duplicate(status.child("addresses").index(i), address));
+    if (seen.has(key)) return [duplicate(status.child("addresses").index(i), address)];
     seen.add(key);
+    return [];
   });
-  (nodeStatus?.conditions ?? []).forEach((condition, i) => {
-    if (!condition.type) errors.push(required(status.child("conditions").index(i).child("type")));
-  });
-  return errors;
 }
 
 /** A node's pod range and provider are given once. */
 export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
-  const errors = validateNode(node);
+  const errors = [
+    ...validateResources(node),
+    ...validateAddresses(node),
+    ...validateTaints(node.spec?.taints ?? []),
+  ];
   const before = old.spec?.podCIDRs ?? (old.spec?.podCIDR ? [old.spec.podCIDR] : []);
   const after = node.spec?.podCIDRs ?? (node.spec?.podCIDR ? [node.spec.podCIDR] : []);
   if (before.length > 0 && !semanticEqual(before, after))
@@ -86,5 +81,7 @@ export function validateNodeUpdate(node: Node, old: Node): FieldError[] {
         'node updates may not change providerID except from "" to valid',
       ),
     );
+  if (node.spec?.externalID !== old.spec?.externalID)
+    errors.push(forbiddenField(spec.child("externalID"), "may not be updated"));
   return errors;
 }

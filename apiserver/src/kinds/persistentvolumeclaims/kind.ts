@@ -1,12 +1,14 @@
 import type { PersistentVolumeClaim } from "@coracle/shared/api/generated/core-v1.ts";
-import { forbiddenField, invalidValue, path, type FieldError } from "../../registry/field.ts";
+import { forbiddenField, path, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { accessModesCell, validateAccessModes, validateClaimSpec, volumeClassOf } from "../shared/claim.ts";
 import { ageColumn, column, nameColumn, wide } from "../shared/columns.ts";
+import { differenceText } from "../shared/difference.ts";
 import { semanticEqual } from "../shared/equal.ts";
 import { roundUp } from "../shared/pod/defaults.ts";
 import { setClaimSpecDefaults } from "../shared/pod/volume-defaults.ts";
 import { canonical, nano } from "../shared/quantity.ts";
+import { validateImmutable } from "../shared/workload.ts";
 
 const root = path("spec");
 
@@ -69,34 +71,34 @@ function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
   const errors = validateClaimSpec(claim.spec, root);
   const next = structuredClone(claim.spec ?? {});
   const before = old.spec ?? {};
-  const bound = old.status?.phase === "Bound";
-  const request = next.resources?.requests?.["storage"];
-  const was = before.resources?.requests?.["storage"];
-  if (bound) {
-    if (nano(request) < nano(was) && nano(request) < nano(old.status?.capacity?.["storage"]))
-      errors.push(
-        forbiddenField(
-          root.child("resources", "requests", "storage"),
-          "field can not be less than status.capacity",
-        ),
-      );
-    next.resources = before.resources;
-    next.volumeAttributesClassName = before.volumeAttributesClassName;
-  }
   if (!before.volumeName) next.volumeName = before.volumeName;
   if (before.storageClassName === undefined) next.storageClassName = before.storageClassName;
+  const wanted = claim.spec?.resources?.requests?.["storage"];
+  const was = before.resources?.requests?.["storage"];
+  if (old.status?.phase === "Bound") {
+    if (next.resources?.requests && was !== undefined) next.resources.requests["storage"] = was;
+    if (next.volumeAttributesClassName !== undefined)
+      next.volumeAttributesClassName = before.volumeAttributesClassName;
+  }
   if (!semanticEqual(next, before))
-    errors.push(forbiddenField(root, `${immutableMessage}\n${difference(next, before)}`));
-  if (claim.spec?.volumeMode !== before.volumeMode)
-    errors.push(invalidValue(root.child("volumeMode"), claim.spec?.volumeMode ?? null, "field is immutable"));
-  return errors;
+    errors.push(forbiddenField(root, `${immutableMessage}\n${differenceText(next, before)}`));
+  if (nano(wanted) < nano(was) && nano(wanted) <= nano(old.status?.capacity?.["storage"]))
+    errors.push(
+      forbiddenField(
+        root.child("resources", "requests", "storage"),
+        "field can not be less than status.capacity",
+      ),
+    );
+  errors.push(...validateImmutable(claim.spec?.volumeMode, before.volumeMode, path("volumeMode")));
+  return [
+    ...errors,
+    ...validateClassUpdate(claim.spec?.volumeAttributesClassName, before.volumeAttributesClassName),
+  ];
 }
 
-function difference(next: object, before: object): string {
-  const a = before as Record<string, unknown>;
-  const b = next as Record<string, unknown>;
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
-    .filter((field) => !semanticEqual(a[field], b[field]))
-    .map((field) => `- ${field}: ${JSON.stringify(a[field])}\n+ ${field}: ${JSON.stringify(b[field])}`)
-    .join("\n");
+function validateClassUpdate(next: string | undefined, before: string | undefined): FieldError[] {
+  const at = root.child("volumeAttributesClassName");
+  if (before === undefined || next === before) return [];
+  if (next === undefined) return [forbiddenField(at, "update from non-nil value to nil is forbidden")];
+  return next === "" ? [forbiddenField(at, "update from non-nil value to an empty string is forbidden")] : [];
 }

@@ -3,7 +3,9 @@ import { defineKind } from "../../registry/kind.ts";
 import { setPodDefaults } from "../shared/pod/defaults.ts";
 import { podColumns } from "./columns.ts";
 import { preparePodForCreate, preparePodForUpdate } from "./prepare.ts";
-import { validatePod, validatePodStatusUpdate, validatePodUpdate } from "./validate.ts";
+import { validatePodStatusUpdate } from "./validate-status.ts";
+import { validatePodUpdate } from "./validate-update.ts";
+import { validateNewPod } from "./validate.ts";
 
 export const pods = defineKind<Pod>({
   kind: "Pod",
@@ -16,7 +18,7 @@ export const pods = defineKind<Pod>({
   setDefaults: setPodDefaults,
   prepareForCreate: preparePodForCreate,
   prepareForUpdate: preparePodForUpdate,
-  validate: validatePod,
+  validate: validateNewPod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
   gracefulDelete: { gracePeriodSeconds },

@@ -3,13 +3,12 @@ import type {
   ResourceQuotaSpec,
   ScopedResourceSelectorRequirement,
 } from "@coracle/shared/api/generated/core-v1.ts";
-import { invalidValue, notSupported, path, required, type FieldError } from "../../registry/field.ts";
+import { invalidValue, path, required, type FieldError, type Path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn } from "../shared/columns.ts";
 import { semanticEqual } from "../shared/equal.ts";
-import { check, qualifiedName } from "../shared/names.ts";
 import { roundUp } from "../shared/pod/defaults.ts";
-import { isStandardResource, validateResourceValue } from "../shared/pod/resources.ts";
+import { isStandardResource, validateResourceName, validateResourceValue } from "../shared/pod/resources.ts";
 import { canonical } from "../shared/quantity.ts";
 import { compare } from "../shared/selector.ts";
 
@@ -62,26 +61,28 @@ function usage({ status }: ResourceQuota, chosen: (name: string) => boolean): st
 }
 
 const validateList = (list: Record<string, string> | undefined, field: string): FieldError[] =>
-  Object.entries(list ?? {}).flatMap(([name, value]) =>
-    validateResourceValue(name, value, path("status", field).key(name)),
-  );
+  Object.entries(list ?? {}).flatMap(([name, value]) => {
+    const at = path("status", field).key(name);
+    return [...validateQuotaName(name, at), ...validateResourceValue(name, value, at)];
+  });
 
 function validate({ spec }: ResourceQuota): FieldError[] {
   const errors = Object.entries(spec?.hard ?? {}).flatMap(([name, value]) => {
     const at = root.child("hard").key(name);
-    return [...validateQuotaName(name), ...validateResourceValue(name, value, at)];
+    return [...validateQuotaName(name, at), ...validateResourceValue(name, value, at)];
   });
   return spec ? [...errors, ...validateScopes(spec)] : errors;
 }
 
 /** Object counts (`count/deployments.apps`), the storage of one class, and standard resources. */
-function validateQuotaName(name: string): FieldError[] {
-  const at = root.child("hard").key(name);
-  const errors = check(qualifiedName, name, at);
-  if (errors.length === 0 && !name.includes("/") && !isStandardResource(name))
+function validateQuotaName(name: string, at: Path): FieldError[] {
+  const errors = validateResourceName(name, at);
+  if (!name.includes("/") && !isStandardQuota(name))
     errors.push(invalidValue(at, name, "must be a standard resource for quota"));
   return errors;
 }
+
+const isStandardQuota = (name: string): boolean => name !== "storage" && isStandardResource(name);
 
 const scopes = [
   "BestEffort",
@@ -92,22 +93,19 @@ const scopes = [
   "Terminating",
   "VolumeAttributesClass",
 ];
-const podScopes = new Set(scopes.slice(0, -1));
-/** What pods that promise nothing can be counted by. */
-const bestEffortResources = new Set(["pods", "count/pods"]);
-const podResources = new Set([
-  "pods",
-  "count/pods",
-  "cpu",
-  "memory",
-  "requests.cpu",
-  "requests.memory",
-  "limits.cpu",
-  "limits.memory",
-  "ephemeral-storage",
-  "requests.ephemeral-storage",
-  "limits.ephemeral-storage",
-]);
+const computeResources = ["cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
+/** What the pods, or claims, that a scope chooses can be counted by. */
+const countable: Readonly<Record<string, ReadonlySet<string>>> = {
+  BestEffort: new Set(["pods"]),
+  ...Object.fromEntries(
+    ["NotBestEffort", "NotTerminating", "Terminating", "PriorityClass", "CrossNamespacePodAffinity"].map(
+      (scope) => [scope, new Set(["pods", ...computeResources])],
+    ),
+  ),
+  VolumeAttributesClass: new Set(["persistentvolumeclaims", "requests.storage"]),
+};
+const fits = (scope: string, names: readonly string[]): boolean =>
+  names.every((name) => !isStandardQuota(name) || (countable[scope]?.has(name) ?? true));
 
 function validateScopes(spec: ResourceQuotaSpec): FieldError[] {
   const at = root.child("scopes");
@@ -116,7 +114,7 @@ function validateScopes(spec: ResourceQuotaSpec): FieldError[] {
   const names = Object.keys(spec.hard ?? {});
   for (const scope of given) {
     if (!scopes.includes(scope)) errors.push(invalidValue(at, given, "unsupported scope"));
-    else if (names.some((name) => !allows(scope, name)))
+    else if (!fits(scope, names))
       errors.push(invalidValue(at, given, "unsupported scope applied to resource"));
   }
   const conflicts = [
@@ -125,29 +123,33 @@ function validateScopes(spec: ResourceQuotaSpec): FieldError[] {
   ] as const;
   for (const [a, b] of conflicts)
     if (given.includes(a) && given.includes(b)) errors.push(invalidValue(at, given, "conflicting scopes"));
-  (spec.scopeSelector?.matchExpressions ?? []).forEach((r, i) => errors.push(...validateRequirement(r, i)));
+  for (const requirement of spec.scopeSelector?.matchExpressions ?? []) {
+    errors.push(...validateRequirement(requirement));
+    if (!fits(requirement.scopeName, names))
+      errors.push(
+        invalidValue(
+          root.child("scopeSelector", "matchExpressions"),
+          spec.scopeSelector,
+          "unsupported scope applied to resource",
+        ),
+      );
+  }
   return errors;
 }
 
-function allows(scope: string, name: string): boolean {
-  if (scope === "BestEffort") return bestEffortResources.has(name);
-  if (podScopes.has(scope)) return podResources.has(name) || name.includes("hugepages-");
-  return name === "persistentvolumeclaims" || name === "requests.storage" || name.startsWith("count/");
-}
-
-function validateRequirement(requirement: ScopedResourceSelectorRequirement, i: number): FieldError[] {
-  const at = root.child("scopeSelector", "matchExpressions").index(i);
+function validateRequirement(requirement: ScopedResourceSelectorRequirement): FieldError[] {
+  const at = root.child("scopeSelector", "matchExpressions");
   const { scopeName, operator, values = [] } = requirement;
   const errors = scopes.includes(scopeName)
     ? []
-    : [notSupported(at.child("scopeName"), scopeName ?? "", scopes)];
+    : [invalidValue(at.child("scopeName"), scopeName ?? "", "unsupported scope")];
   const valued = scopeName === "PriorityClass" || scopeName === "VolumeAttributesClass";
   if (!valued && operator !== "Exists")
     errors.push(
       invalidValue(
         at.child("operator"),
         operator ?? "",
-        "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+        "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
       ),
     );
   switch (operator) {

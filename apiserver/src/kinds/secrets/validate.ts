@@ -47,11 +47,21 @@ const hasKey = (secret: Secret, key: string): boolean => secret.data?.[key] !== 
 function jsonKey(secret: Secret, key: string): FieldError[] {
   const value = secret.data?.[key];
   if (value === undefined) return [required(data.key(key))];
+  const problem = objectProblem(Buffer.from(value, "base64").toString());
+  return problem ? [invalidValue(data.key(key), "<secret contents redacted>", problem)] : [];
+}
+
+/** Says no more of the text than that it is not a JSON object. */
+function objectProblem(text: string): string | undefined {
+  if (text.trim() === "") return "unexpected end of JSON input";
   try {
-    JSON.parse(Buffer.from(value, "base64").toString());
-    return [];
+    const value = JSON.parse(text) as unknown;
+    const isObject = typeof value === "object" && !Array.isArray(value);
+    return isObject
+      ? undefined
+      : "json: cannot unmarshal value into Go value of type map[string]interface {}";
   } catch {
-    return [invalidValue(data.key(key), "<secret contents redacted>", "invalid character: not valid JSON")];
+    return "invalid character in JSON input";
   }
 }
 

@@ -1,15 +1,8 @@
 import type { ServiceSpec } from "@coracle/shared/api/generated/core-v1.ts";
-import {
-  forbiddenField,
-  invalidValue,
-  notSupported,
-  path,
-  required,
-  type FieldError,
-} from "../../registry/field.ts";
+import { invalidValue, notSupported, path, required, type FieldError } from "../../registry/field.ts";
 import { check } from "../shared/names.ts";
 import { familyOf, ipAddress } from "../shared/net.ts";
-import { isHeadless, needsClusterIP } from "./defaults.ts";
+import { isHeadless } from "./defaults.ts";
 
 const root = path("spec");
 const list = root.child("clusterIPs");
@@ -20,27 +13,34 @@ const policies = ["PreferDualStack", "RequireDualStack", "SingleStack"];
 export function validateClusterIPs(spec: ServiceSpec): FieldError[] {
   if (spec.type === "ExternalName") return [];
   const ips = spec.clusterIPs ?? [];
-  const errors = validateFamilies(spec);
-  if (spec.clusterIP && ips.length === 0)
-    errors.push(required(list, "must be set when `clusterIP` is specified"));
-  if (!spec.clusterIP && ips.length > 0)
-    errors.push(invalidValue(list, ips, "must be empty when `clusterIP` is not specified"));
+  const errors: FieldError[] = [];
+  if (spec.clusterIP && ips.length === 0) errors.push(required(list));
   if (spec.clusterIP && ips.length > 0 && spec.clusterIP !== ips[0])
     errors.push(invalidValue(list, ips, "first value must match `clusterIP`"));
+  if (!spec.clusterIP && ips.length > 0)
+    errors.push(invalidValue(list, ips, "must be empty when `clusterIP` is not specified"));
+  errors.push(...validateFamilies(spec));
+  const wrong = validateEach(ips);
+  errors.push(...wrong);
   if (ips.length > 2) errors.push(invalidValue(list, ips, "may only hold up to 2 values"));
-  if (ips.includes("None")) {
-    if (ips.length > 1) errors.push(invalidValue(list, ips, "'None' must be the first and only value"));
-    return errors;
-  }
+  if (wrong.length > 0 || isHeadless(spec)) return errors;
+  if (ips.length > 1 && new Set(ips.map(familyOf)).size < ips.length)
+    errors.push(invalidValue(list, ips, "may specify no more than one IP for each IP family"));
   ips.forEach((ip, i) => {
-    errors.push(...check(ipAddress, ip, list.index(i)));
     const family = spec.ipFamilies?.[i];
-    if (family && familyOf(ip) && family !== familyOf(ip))
+    if (family && family !== familyOf(ip))
       errors.push(
         invalidValue(list.index(i), ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``),
       );
   });
   return errors;
+}
+
+function validateEach(ips: readonly string[]): FieldError[] {
+  return ips.flatMap((ip, i) => {
+    if (i > 0 || ip !== "None") return check(ipAddress, ip, list.index(i));
+    return ips.length > 1 ? [invalidValue(list, ips, "'None' must be the first and only value")] : [];
+  });
 }
 
 function validateFamilies(spec: ServiceSpec): FieldError[] {
@@ -82,17 +82,22 @@ function validateFamilies(spec: ServiceSpec): FieldError[] {
   return errors;
 }
 
-/** The first address stays while the Service has a type that needs one. */
+/** Addresses and families stay as they are, except on the way from and to ExternalName. */
 export function validateClusterIPUpdate(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
-  if (!needsClusterIP(spec) || !needsClusterIP(before)) return [];
-  const [was] = before.clusterIPs ?? [];
-  const [is] = spec.clusterIPs ?? [];
-  if (was === undefined || was === "") return [];
-  if (is === undefined) return [invalidValue(list.index(0), null, "primary clusterIP can not be unset")];
-  if (is !== was) return [invalidValue(list.index(0), spec.clusterIPs, "may not change once set")];
-  const [firstFamily] = before.ipFamilies ?? [];
-  if (firstFamily && spec.ipFamilies?.[0] && spec.ipFamilies[0] !== firstFamily)
-    return [invalidValue(root.child("ipFamilies").index(0), spec.ipFamilies, "may not change once set")];
-  if (isHeadless(before) !== isHeadless(spec)) return [forbiddenField(list, "may not change once set")];
-  return [];
+  if (spec.type === "ExternalName" || before.type === "ExternalName") return [];
+  if (isHeadless(spec) && isHeadless(before)) return [];
+  const errors: FieldError[] = [];
+  const was = before.clusterIPs ?? [];
+  const is = spec.clusterIPs ?? [];
+  if (was.length > 0 && is.length === 0)
+    errors.push(invalidValue(list.index(0), null, "primary clusterIP can not be unset"));
+  else
+    was.slice(0, is.length).forEach((ip, i) => {
+      if (ip !== is[i]) errors.push(invalidValue(list.index(i), is, "may not change once set"));
+    });
+  if (isHeadless(spec) !== isHeadless(before)) return errors;
+  const [family] = before.ipFamilies ?? [];
+  if (family && spec.ipFamilies?.[0] && spec.ipFamilies[0] !== family)
+    errors.push(invalidValue(root.child("ipFamilies").index(0), spec.ipFamilies, "may not change once set"));
+  return errors;
 }

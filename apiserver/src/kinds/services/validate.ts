@@ -41,18 +41,6 @@ function validateForType(spec: ServiceSpec): FieldError[] {
     case "NodePort":
       if (isHeadless(spec))
         errors.push(invalidValue(first, "None", `may not be set to 'None' for ${spec.type} services`));
-      if (spec.type === "NodePort") break;
-      (spec.ports ?? []).forEach((port, i) => {
-        // Giving the kubelet's port away would expose it.
-        if (port.port === 10250)
-          errors.push(
-            invalidValue(
-              root.child("ports").index(i),
-              port.port,
-              "may not expose port 10250 externally since it is used by kubelet",
-            ),
-          );
-      });
       break;
     case "ClusterIP":
       break;
@@ -129,16 +117,14 @@ function validateAffinity(spec: ServiceSpec): FieldError[] {
     return [notSupported(root.child("sessionAffinity"), affinity, ["ClientIP", "None"])];
   const seconds = config?.clientIP?.timeoutSeconds;
   if (seconds === undefined)
-    return [
-      required(at.child("clientIP", "timeoutSeconds"), "must be set when session affinity is ClientIP"),
-    ];
+    return [required(at.child("clientIP", "timeoutSeconds"), "when session affinity type is ClientIP")];
   return seconds > 0 && seconds <= 86_400
     ? []
     : [
         invalidValue(
           at.child("clientIP", "timeoutSeconds"),
           seconds,
-          "must be greater than 0 and less than or equal to 86400",
+          "must be greater than 0 and less than 86400",
         ),
       ];
 }
@@ -155,14 +141,14 @@ function validateLoadBalancerFields(spec: ServiceSpec): FieldError[] {
   const only = "may only be used when `type` is 'LoadBalancer'";
   const isLoadBalancer = spec.type === "LoadBalancer";
   if (spec.loadBalancerSourceRanges?.length) {
-    const at = root.child("loadBalancerSourceRanges");
+    const at = root.child("LoadBalancerSourceRanges");
     if (!isLoadBalancer) errors.push(forbiddenField(at, only));
     spec.loadBalancerSourceRanges.forEach((range, i) =>
       errors.push(...check(cidr, range.trim(), at.index(i))),
     );
   }
   if (isLoadBalancer && spec.allocateLoadBalancerNodePorts === undefined)
-    errors.push(required(root.child("allocateLoadBalancerNodePorts")));
+    errors.push(required(path("allocateLoadBalancerNodePorts")));
   if (!isLoadBalancer && spec.allocateLoadBalancerNodePorts !== undefined)
     errors.push(forbiddenField(root.child("allocateLoadBalancerNodePorts"), only));
   if (spec.loadBalancerClass !== undefined) {
@@ -222,6 +208,12 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
         "may not change once set",
       ),
     );
+  if (
+    needsHealthCheckNodePort(old.spec) &&
+    needsHealthCheckNodePort(service.spec) &&
+    service.spec?.healthCheckNodePort !== old.spec?.healthCheckNodePort
+  )
+    errors.push(forbiddenField(root.child("healthCheckNodePort"), "field is immutable"));
   return [...errors, ...validateService(service)];
 }
 

@@ -52,6 +52,10 @@ export function setPodDefaults(pod: Pod): void {
     if (spec.hostNetwork) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
   setPodLevelResources(spec);
+  // One address, under its old name and in the list.
+  const { status } = pod;
+  if (status?.podIP && !status.podIPs?.length) status.podIPs = [{ ip: status.podIP }];
+  if (status?.podIPs?.[0]?.ip) status.podIP = status.podIPs[0].ip;
 }
 
 export const allContainers = (spec: PodSpec): AnyContainer[] => [

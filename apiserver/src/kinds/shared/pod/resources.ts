@@ -4,7 +4,13 @@ import type {
   PodSpec,
   ResourceRequirements,
 } from "@coracle/shared/api/generated/core-v1.ts";
-import { invalidValue, required, type FieldError, type Path } from "../../../registry/field.ts";
+import {
+  forbiddenField,
+  invalidValue,
+  required,
+  type FieldError,
+  type Path,
+} from "../../../registry/field.ts";
 import { check, mustNotBeNegative, qualifiedName } from "../names.ts";
 import { addQuantities, canonical, isWhole, nano } from "../quantity.ts";
 
@@ -49,7 +55,7 @@ function isExtended(name: string): boolean {
   return qualifiedName(`requests.${name}`).length === 0;
 }
 /** Amounts that may not be promised twice: extended resources and huge pages. */
-const isExact = (name: string): boolean => !containerResources.has(name);
+export const isExact = (name: string): boolean => !containerResources.has(name);
 
 export function validateResourceName(name: string, path: Path): FieldError[] {
   const errors = check(qualifiedName, name, path);
@@ -59,7 +65,7 @@ export function validateResourceName(name: string, path: Path): FieldError[] {
     : [invalidValue(path, name, "must be a standard resource type or fully qualified")];
 }
 
-function validateContainerResourceName(name: string, path: Path): FieldError[] {
+export function validateContainerResourceName(name: string, path: Path): FieldError[] {
   const errors = validateResourceName(name, path);
   if (!name.includes("/") && !isStandardContainerResource(name))
     errors.push(invalidValue(path, name, "must be a standard resource for containers"));
@@ -92,26 +98,62 @@ export function validateResources(resources: ResourceRequirements | undefined, p
     for (const [name, value] of Object.entries(list)) {
       const at = path.child(part).key(name);
       errors.push(...validateContainerResourceName(name, at), ...validateResourceValue(name, value, at));
+      const page = isHugePages(name) ? nano(name.slice("hugepages-".length)) : 0n;
+      if (page > 0n && nano(value) % page !== 0n)
+        errors.push(
+          invalidValue(
+            at,
+            canonical(value),
+            `${canonical(value)} is not positive integer multiple of ${name}`,
+          ),
+        );
     }
   for (const [name, request] of Object.entries(requests)) {
     const limit = limits[name];
     if (limit !== undefined) errors.push(...compareWithLimit(name, request, limit, path.child("requests")));
-    else if (isExact(name) && !isHugePagesUnlimited(name, requests))
+    else if (isExact(name))
       errors.push(required(path.child("limits"), "Limit must be set for non overcommitable resources"));
   }
   const usesHugePages = Object.keys({ ...limits, ...requests }).some(isHugePages);
   const usesCpuOrMemory = ["cpu", "memory"].some((n) => limits[n] !== undefined || requests[n] !== undefined);
-  if (usesHugePages && !usesCpuOrMemory)
-    errors.push({
-      reason: "FieldValueForbidden",
-      field: path.text,
-      message: "Forbidden: HugePages require cpu or memory",
-    });
+  if (usesHugePages && !usesCpuOrMemory) errors.push(forbiddenField(path, "HugePages require cpu or memory"));
   return errors;
 }
 
-const isHugePagesUnlimited = (name: string, requests: Record<string, string>): boolean =>
-  isHugePages(name) && nano(requests[name]) === 0n;
+/** Requests and limits of a pod as a whole: at least what its containers ask for together, at most nothing less than one of them may use. */
+export function validatePodLevelResources(spec: PodSpec, path: Path): FieldError[] {
+  const pod = spec.resources;
+  if (!pod) return [];
+  const errors: FieldError[] = [];
+  if (pod.claims)
+    errors.push(forbiddenField(path.child("claims"), "claims cannot be set for Resources at pod-level"));
+  errors.push(...validateResources(pod, path));
+  for (const name of ["cpu", "memory"]) {
+    const wanted = effectiveRequest(spec, name);
+    if (wanted !== undefined && nano(wanted) > nano(pod.requests?.[name]))
+      errors.push(
+        invalidValue(
+          path.child("requests").key(name),
+          canonical(pod.requests?.[name] ?? "0"),
+          `must be greater than or equal to aggregate container requests of ${wanted}`,
+        ),
+      );
+  }
+  (spec.containers ?? []).forEach((container, i) => {
+    for (const [name, limit] of Object.entries(container.resources?.limits ?? {})) {
+      const most = pod.limits?.[name];
+      if (most !== undefined && nano(limit) > nano(most))
+        errors.push(
+          invalidValue(
+            path.child("containers").index(i).key(name).child("limits"),
+            canonical(limit),
+            `must be less than or equal to pod limits of ${canonical(most)}`,
+          ),
+        );
+    }
+  });
+  return errors;
+}
 
 function compareWithLimit(name: string, request: string, limit: string, path: Path): FieldError[] {
   const difference = nano(request) - nano(limit);

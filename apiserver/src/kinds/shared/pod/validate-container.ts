@@ -31,6 +31,7 @@ export function validateContainers(spec: PodSpec, path: Path): FieldError[] {
   const names = new Set<string>();
   const apps = spec.containers ?? [];
   if (apps.length === 0) errors.push(required(path.child("containers")));
+  errors.push(...validateHostNetwork(spec, path.child("containers")));
   apps.forEach((container, i) => {
     const at = path.child("containers").index(i);
     errors.push(...validateCommon(container, spec, at), ...uniqueName(container, names, at));
@@ -66,25 +67,21 @@ function validateCommon(container: AnyContainer, spec: PodSpec, path: Path): Fie
     ? check(dnsLabel, container.name, path.child("name"))
     : [required(path.child("name"))];
   if (!container.image) errors.push(required(path.child("image")));
-  else if (container.image.trim() !== container.image)
-    errors.push(
-      invalidValue(path.child("image"), container.image, "must not have leading or trailing whitespace"),
-    );
   errors.push(
     ...oneOf(
       container.terminationMessagePolicy,
       ["File", "FallbackToLogsOnError"],
       path.child("terminationMessagePolicy"),
     ),
-    ...validatePorts(container.ports, path.child("ports"), spec.hostNetwork ?? false),
+    ...validatePorts(container.ports, path.child("ports")),
     ...validateEnv(container.env, path.child("env"), volumes),
     ...validateEnvFrom(container.envFrom, path.child("envFrom")),
     ...validateMounts(container, volumes, path.child("volumeMounts")),
-    ...validateDevices(container.volumeDevices, volumes, path.child("volumeDevices")),
+    ...validateDevices(container, volumes, path.child("volumeDevices")),
     ...oneOf(container.imagePullPolicy, ["Always", "IfNotPresent", "Never"], path.child("imagePullPolicy")),
     ...validateResources(container.resources, path.child("resources")),
     ...validateClaims(container, spec, path.child("resources", "claims")),
-    ...validateResizePolicy(container, path.child("resizePolicy")),
+    ...validateResizePolicy(container, spec, path.child("resizePolicy")),
     ...validateSecurityContext(container.securityContext, path.child("securityContext"), spec.hostUsers),
   );
   return errors;
@@ -95,41 +92,45 @@ const oneOf = (value: string | undefined, known: readonly string[], path: Path):
 
 function validateClaims(container: AnyContainer, spec: PodSpec, path: Path): FieldError[] {
   const seen = new Set<string>();
+  const known = (spec.resourceClaims ?? []).map((c) => c.name).toSorted();
   return (container.resources?.claims ?? []).flatMap((claim, i) => {
+    const at = path.index(i);
+    if (!claim.name) return [required(at)];
     const errors: FieldError[] = [];
-    if (!claim.name) errors.push(required(path.index(i).child("name")));
-    else if (!spec.resourceClaims?.some((c) => c.name === claim.name))
-      errors.push(notFoundField(path.index(i).child("name"), claim.name));
-    const key = `${claim.name}/${claim.request ?? ""}`;
-    if (seen.has(key)) errors.push(duplicate(path.index(i), claim.name));
+    const key = claim.request ? `${claim.name}/${claim.request}` : claim.name;
+    if (seen.has(claim.name) || seen.has(key)) errors.push(duplicate(at, key));
     seen.add(key);
+    if (!known.includes(claim.name)) {
+      const names = known.length > 0 ? `: ${known.join(", ")}` : " which is empty";
+      const error = notFoundField(at, claim.name);
+      errors.push({
+        ...error,
+        message: `${error.message}: must be one of the names in pod.spec.resourceClaims${names}`,
+      });
+    }
     return errors;
   });
 }
 
-function validateResizePolicy(container: AnyContainer, path: Path): FieldError[] {
+function validateResizePolicy(container: AnyContainer, spec: PodSpec, path: Path): FieldError[] {
   const seen = new Set<string>();
   return (container.resizePolicy ?? []).flatMap((policy, i) => {
-    const at = path.index(i);
     const errors: FieldError[] = [];
-    if (!["cpu", "memory"].includes(policy.resourceName))
-      errors.push(notSupported(at.child("resourceName"), policy.resourceName ?? "", ["cpu", "memory"]));
-    if (seen.has(policy.resourceName)) errors.push(duplicate(at.child("resourceName"), policy.resourceName));
+    if (seen.has(policy.resourceName)) errors.push(duplicate(path.index(i), policy.resourceName));
     seen.add(policy.resourceName);
-    return [
-      ...errors,
-      ...oneOf(policy.restartPolicy, ["NotRequired", "RestartContainer"], at.child("restartPolicy")),
-    ];
+    errors.push(...oneOf(policy.resourceName, ["cpu", "memory"], path));
+    errors.push(...oneOf(policy.restartPolicy, ["NotRequired", "RestartContainer"], path));
+    if (spec.restartPolicy === "Never" && policy.restartPolicy !== "NotRequired")
+      errors.push(
+        invalidValue(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"),
+      );
+    return errors;
   });
 }
 
 const protocols = ["SCTP", "TCP", "UDP"];
 
-function validatePorts(
-  ports: readonly ContainerPort[] | undefined,
-  path: Path,
-  hostNetwork: boolean,
-): FieldError[] {
+function validatePorts(ports: readonly ContainerPort[] | undefined, path: Path): FieldError[] {
   const names = new Set<string>();
   return (ports ?? []).flatMap((port, i) => {
     const at = path.index(i);
@@ -149,16 +150,26 @@ function validatePorts(
         errors.push(invalidValue(at.child("hostPort"), port.hostPort, message));
     if (port.hostIP) errors.push(...check(ipAddress, port.hostIP, at.child("hostIP")));
     errors.push(...oneOf(port.protocol, protocols, at.child("protocol")));
-    if (hostNetwork && port.hostPort && port.hostPort !== port.containerPort)
-      errors.push(
-        invalidValue(
-          at.child("containerPort"),
-          port.containerPort,
-          "must match `hostPort` when `hostNetwork` is true",
-        ),
-      );
     return errors;
   });
+}
+
+/** In the node's network a container port is the node's port. */
+function validateHostNetwork(spec: PodSpec, path: Path): FieldError[] {
+  if (!spec.hostNetwork) return [];
+  return (spec.containers ?? []).flatMap((container, c) =>
+    (container.ports ?? []).flatMap((port, p) =>
+      port.hostPort && port.hostPort !== port.containerPort
+        ? [
+            invalidValue(
+              path.index(c).child("ports").index(p).child("hostPort"),
+              port.hostPort,
+              "must match `containerPort` when `hostNetwork` is true",
+            ),
+          ]
+        : [],
+    ),
+  );
 }
 
 function uniqueHostPorts(containers: readonly Container[], path: Path, first = 0): FieldError[] {

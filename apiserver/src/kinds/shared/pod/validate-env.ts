@@ -119,9 +119,17 @@ export function validateFieldRef(
   if (subscript) {
     const key = subscript[2] ?? "";
     return subscript[1] === "metadata.labels"
-      ? check(qualifiedName, key, at)
-      : check(qualifiedName, key.toLowerCase(), at);
+      ? check(qualifiedName, key, path)
+      : check(qualifiedName, key.toLowerCase(), path);
   }
+  if (ref.fieldPath.endsWith("']"))
+    return [
+      invalidValue(
+        at,
+        ref.fieldPath,
+        `error converting fieldPath: field label does not support subscript: ${ref.fieldPath}`,
+      ),
+    ];
   if (ref.apiVersion !== "v1" || !knownFieldPaths.has(ref.fieldPath))
     return [
       invalidValue(

@@ -2,11 +2,9 @@ import type {
   Container,
   EphemeralContainer,
   Volume,
-  VolumeDevice,
   VolumeMount,
 } from "@coracle/shared/api/generated/core-v1.ts";
 import {
-  duplicate,
   forbiddenField,
   invalidValue,
   notFoundField,
@@ -61,8 +59,12 @@ export function validateMounts(
           "must not already exist as a path in volumeDevices",
         ),
       );
+    if (volumes.find((v) => v.name === mount.name)?.image)
+      for (const field of ["subPath", "subPathExpr"] as const)
+        if (mount[field])
+          errors.push(invalidValue(at.child(field), mount[field], "not allowed in image volume sources"));
     errors.push(...validateSubPaths(mount, at, path), ...validatePropagation(mount, container, path));
-    errors.push(...validateRecursiveReadOnly(mount, at.child("recursiveReadOnly")));
+    errors.push(...validateRecursiveReadOnly(mount, path.child("recursiveReadOnly")));
     return errors;
   });
 }
@@ -106,17 +108,18 @@ function validateRecursiveReadOnly(mount: VolumeMount, path: Path): FieldError[]
 }
 
 export function validateDevices(
-  devices: readonly VolumeDevice[] | undefined,
+  container: AnyContainer,
   volumes: readonly Volume[],
   path: Path,
 ): FieldError[] {
+  const mounts = container.volumeMounts ?? [];
   const names = new Set<string>();
   const paths = new Set<string>();
-  return (devices ?? []).flatMap((device, i) => {
+  return (container.volumeDevices ?? []).flatMap((device, i) => {
     const at = path.index(i);
     const errors: FieldError[] = [];
     if (!device.name) errors.push(required(at.child("name")));
-    if (names.has(device.name)) errors.push(duplicate(at.child("name"), device.name));
+    if (names.has(device.name)) errors.push(invalidValue(at.child("name"), device.name, "must be unique"));
     const volume = volumes.find((v) => v.name === device.name);
     if (!volume) errors.push(notFoundField(at.child("name"), device.name ?? ""));
     else if (!volume.persistentVolumeClaim && !volume.ephemeral)
@@ -130,8 +133,20 @@ export function validateDevices(
     if (!device.devicePath) errors.push(required(at.child("devicePath")));
     if (paths.has(device.devicePath))
       errors.push(invalidValue(at.child("devicePath"), device.devicePath, "must be unique"));
-    else if (device.devicePath?.split("/").includes(".."))
-      errors.push(invalidValue(at.child("devicePath"), device.devicePath, "must not contain '..'"));
+    if (device.devicePath?.split("/").includes(".."))
+      errors.push(
+        invalidValue(at.child("devicePath"), device.devicePath, "can not contain backsteps ('..')"),
+      );
+    if (mounts.some((m) => m.name === device.name))
+      errors.push(invalidValue(at.child("name"), device.name, "must not already exist in volumeMounts"));
+    if (mounts.some((m) => m.mountPath === device.devicePath))
+      errors.push(
+        invalidValue(
+          at.child("devicePath"),
+          device.devicePath,
+          "must not already exist as a path in volumeMounts",
+        ),
+      );
     names.add(device.name);
     paths.add(device.devicePath);
     return errors;

@@ -56,7 +56,7 @@ function validateToleration(toleration: Toleration, path: Path): FieldError[] {
     case "Exists":
       if (value)
         errors.push(
-          invalidValue(path.child("operator"), toleration, "value must be empty when `operator` is 'Exists'"),
+          invalidValue(path.child("operator"), value, "value must be empty when `operator` is 'Exists'"),
         );
       break;
     default:
@@ -77,16 +77,20 @@ export function validateNodeSelector(selector: NodeSelector, path: Path): FieldE
   return terms.flatMap((term, i) => validateTerm(term, at.index(i)));
 }
 
-export const validateTerm = (term: NodeSelectorTerm, path: Path): FieldError[] => [
+export const validateTerm = (term: NodeSelectorTerm, path: Path, strict = true): FieldError[] => [
   ...(term.matchExpressions ?? []).flatMap((r, i) =>
-    validateNodeRequirement(r, path.child("matchExpressions").index(i)),
+    validateNodeRequirement(r, path.child("matchExpressions").index(i), strict),
   ),
   ...(term.matchFields ?? []).flatMap((r, i) =>
     validateFieldRequirement(r, path.child("matchFields").index(i)),
   ),
 ];
 
-function validateNodeRequirement(requirement: NodeSelectorRequirement, path: Path): FieldError[] {
+function validateNodeRequirement(
+  requirement: NodeSelectorRequirement,
+  path: Path,
+  strict: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   const values = requirement.values ?? [];
   const at = path.child("values");
@@ -112,8 +116,8 @@ function validateNodeRequirement(requirement: NodeSelectorRequirement, path: Pat
       );
   }
   errors.push(...check(qualifiedName, requirement.key ?? "", path.child("key")));
-  if (requirement.operator !== "Gt" && requirement.operator !== "Lt")
-    values.forEach((value, i) => errors.push(...check(labelValue, value, at.index(i))));
+  // Preferences that no node can meet do no harm.
+  if (strict) values.forEach((value, i) => errors.push(...check(labelValue, value, at.index(i))));
   return errors;
 }
 
@@ -155,7 +159,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: Path): Fi
     (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).forEach((term, i) => {
       const where = at.child("preferredDuringSchedulingIgnoredDuringExecution").index(i);
       errors.push(...validateWeight(term.weight, where.child("weight")));
-      errors.push(...validateTerm(term.preference ?? {}, where.child("preference")));
+      errors.push(...validateTerm(term.preference ?? {}, where.child("preference"), false));
     });
   }
   if (podAffinity) errors.push(...validatePodAffinity(podAffinity, path.child("podAffinity")));
@@ -189,19 +193,26 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: Path): FieldError[
   const errors = [
     ...validateLabelSelector(term.labelSelector, path.child("labelSelector")),
     ...validateLabelSelector(term.namespaceSelector, path.child("namespaceSelector")),
-    ...(term.namespaces ?? []).flatMap((name, i) => check(dnsLabel, name, path.child("namespaces").index(i))),
+    ...(term.namespaces ?? []).flatMap((name) => check(dnsLabel, name, path.child("namespace"))),
   ];
-  for (const field of ["matchLabelKeys", "mismatchLabelKeys"] as const)
-    (term[field] ?? []).forEach((key, i) => {
-      errors.push(...check(qualifiedName, key, path.child(field).index(i)));
-      if (!term.labelSelector)
-        errors.push(forbiddenField(path.child(field), `must not be specified when labelSelector is not set`));
-    });
+  for (const field of ["matchLabelKeys", "mismatchLabelKeys"] as const) {
+    const keys = term[field] ?? [];
+    if (keys.length > 0 && !term.labelSelector)
+      errors.push(forbiddenField(path.child(field), "must not be specified when labelSelector is not set"));
+    else keys.forEach((key, i) => errors.push(...check(qualifiedName, key, path.child(field).index(i))));
+  }
+  (term.matchLabelKeys ?? []).forEach((key, i) => {
+    if (term.mismatchLabelKeys?.includes(key))
+      errors.push(
+        invalidValue(
+          path.child("matchLabelKeys").index(i),
+          key,
+          "exists in both matchLabelKeys and mismatchLabelKeys",
+        ),
+      );
+  });
   if (!term.topologyKey) errors.push(required(path.child("topologyKey"), "can not be empty"));
-  return [
-    ...errors,
-    ...(term.topologyKey ? check(qualifiedName, term.topologyKey, path.child("topologyKey")) : []),
-  ];
+  return [...errors, ...check(qualifiedName, term.topologyKey ?? "", path.child("topologyKey"))];
 }
 
 export function validateTopologySpread(

@@ -71,7 +71,7 @@ function validateSeccomp(profile: SeccompProfile | undefined, path: Path): Field
       : validateDescendingPath(profile.localhostProfile, at);
   const errors = known.includes(profile.type) ? [] : [notSupported(path.child("type"), profile.type, known)];
   if (profile.localhostProfile !== undefined)
-    errors.push(invalidValue(at, profile.localhostProfile, "can only be set when seccomp type is Localhost"));
+    errors.push(invalidValue(at, profile, "can only be set when seccomp type is Localhost"));
   return errors;
 }
 
@@ -97,12 +97,12 @@ export function validatePodSecurityContext(spec: PodSpec, path: Path): FieldErro
   if (spec.shareProcessNamespace && spec.hostPID)
     errors.push(
       invalidValue(
-        path.child("shareProcessNamespace"),
+        at.child("shareProcessNamespace"),
         true,
         "ShareProcessNamespace and HostPID cannot both be enabled",
       ),
     );
-  errors.push(...validateHostUsers(spec, at.child("hostUsers")));
+  errors.push(...validateHostUsers(spec, path));
   if (!context) return errors;
   errors.push(
     ...validateId(context.fsGroup, at.child("fsGroup")),
@@ -133,11 +133,11 @@ function validateHostUsers(spec: PodSpec, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const conflicts = [
     ["hostNetwork", spec.hostNetwork],
-    ["hostPID", spec.hostPID],
-    ["hostIPC", spec.hostIPC],
+    ["HostPID", spec.hostPID],
+    ["HostIPC", spec.hostIPC],
   ] as const;
   for (const [field, set] of conflicts)
-    if (set) errors.push(forbiddenField(path.child(field), `when \`hostUsers\` is false`));
+    if (set) errors.push(forbiddenField(path.child(field), "when `pod.Spec.HostUsers` is false"));
   return errors;
 }
 
@@ -152,7 +152,7 @@ function validateSysctls(sysctls: readonly Sysctl[], spec: PodSpec, path: Path):
     const errors: FieldError[] = [];
     if (!name) errors.push(required(at));
     else if (name.length > 253 || !sysctlForm.test(name))
-      errors.push(invalidValue(at, name, `must have at most 253 characters and match regex ${sysctlName}`));
+      errors.push(invalidValue(at, name, `must have at most 253 characters and match regex ^${sysctlName}$`));
     else if (seen.has(name)) errors.push(duplicate(at, name));
     const dotted = name?.replaceAll("/", ".") ?? "";
     if (spec.hostNetwork && dotted.startsWith("net."))

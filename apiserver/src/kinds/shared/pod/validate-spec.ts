@@ -14,12 +14,11 @@ import {
   dnsLabel,
   dnsSubdomain,
   dnsSubdomainWithUnderscore,
-  mustNotBeNegative,
   qualifiedName,
 } from "../names.ts";
 import { ipAddress } from "../net.ts";
 import { validateLabels } from "../selector.ts";
-import { validateResources, validateResourceName, validateResourceValue } from "./resources.ts";
+import { validatePodLevelResources, validateResourceName, validateResourceValue } from "./resources.ts";
 import { validateContainers } from "./validate-container.ts";
 import { validateAffinity, validateTolerations, validateTopologySpread } from "./validate-scheduling.ts";
 import { validatePodSecurityContext } from "./validate-security.ts";
@@ -48,7 +47,7 @@ export function validatePodSpec(spec: PodSpec | undefined, path: Path, podName =
     ...validateHostAliases(spec, path.child("hostAliases")),
     ...validateGates(spec, path),
     ...validateOverhead(spec, path.child("overhead")),
-    ...validateResources(spec.resources, path.child("resources")),
+    ...validatePodLevelResources(spec, path.child("resources")),
     ...validateClaims(spec, path.child("resourceClaims")),
     ...validateOS(spec, path),
   ];
@@ -89,8 +88,6 @@ function validateDurations(spec: PodSpec, path: Path): FieldError[] {
   if (deadline !== undefined && (deadline < 1 || deadline > maxInt32))
     errors.push(invalidValue(path.child("activeDeadlineSeconds"), deadline, between(1, maxInt32)));
   if (grace === undefined) errors.push(required(path.child("terminationGracePeriodSeconds")));
-  else if (grace < 0)
-    errors.push(invalidValue(path.child("terminationGracePeriodSeconds"), grace, mustNotBeNegative));
   return errors;
 }
 
@@ -203,9 +200,9 @@ function validateOS(spec: PodSpec, path: Path): FieldError[] {
 export function validatePodTemplate(template: PodTemplateSpec | undefined, path: Path): FieldError[] {
   if (!template) return [required(path)];
   const errors = [
-    ...validateLabels(template.metadata?.labels, path.child("metadata", "labels")),
+    ...validateLabels(template.metadata?.labels, path.child("labels")),
     ...Object.keys(template.metadata?.annotations ?? {}).flatMap((key) =>
-      check(qualifiedName, key.toLowerCase(), path.child("metadata", "annotations")),
+      check(qualifiedName, key.toLowerCase(), path.child("annotations")),
     ),
     ...validatePodSpec(template.spec, path.child("spec")),
   ];
