@@ -34,8 +34,7 @@ function fromBody(request: ApiRequest): DeleteOptions {
   if (typeof kind === "string" && kind !== "" && kind !== "DeleteOptions") {
     throw badRequest(`decoded object cannot be converted to DeleteOptions`);
   }
-  return decodeAs({ node, apiVersion: "v1", kind: "DeleteOptions" }, parsed, "Ignore")
-    .object as DeleteOptions;
+  return decodeAs({ node, apiVersion: "v1", kind: "DeleteOptions" }, parsed, "Ignore").object;
 }
 
 function readQuery(query: URLSearchParams): DeleteOptions {

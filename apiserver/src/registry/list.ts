@@ -58,9 +58,7 @@ function listOne(
 ): ListPage {
   const { kind } = served;
   if (kind.namespaced && !info.namespace) {
-    return registry.cache.list(kind.storage, {
-      ...(selection.matches ? { matches: selection.matches } : {}),
-    });
+    return registry.cache.list(kind.storage, selection.matches ? { matches: selection.matches } : {});
   }
   const namespace = kind.namespaced ? info.namespace : "";
   const item = registry.cache.get({ resource: kind.storage, namespace, name: selection.name });

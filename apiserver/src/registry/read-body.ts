@@ -45,7 +45,7 @@ export function decodeBody(
   return {
     kind: served.kind.kind,
     apiVersion: served.apiVersion,
-    metadata: (metadata ?? {}) as KubeObject["metadata"],
+    metadata: metadata ?? {},
     ...rest,
   };
 }

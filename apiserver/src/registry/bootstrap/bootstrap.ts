@@ -27,11 +27,11 @@ export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: Boot
       apiVersion: "scheduling.k8s.io/v1",
       kind: "PriorityClass",
       ...structuredClone(priorityClass),
-    } as KubeObject);
+    });
   }
   await ensureServiceCIDR(registry, serviceCIDR);
   const token = readIfPresent(join(pki, "bootstrap-token"));
-  if (token) await ensure(registry, bootstrapTokenSecret(token) as KubeObject);
+  if (token) await ensure(registry, bootstrapTokenSecret(token));
   for (const component of ["kube-proxy"]) {
     const secret = busSecret(pki, component);
     if (secret) await ensure(registry, secret);

@@ -73,7 +73,7 @@ const serviceObject = ({ clusterIP, port }: KubernetesService): KubeObject => {
       ports: [{ name: portName, port: 443, protocol: "TCP", targetPort: port }],
     },
   };
-  return object as KubeObject;
+  return object;
 };
 
 const leaseName = ({ address }: KubernetesService): string => `apiserver-${address.replaceAll(/[.:]/g, "-")}`;
@@ -114,7 +114,7 @@ function renew(service: KubernetesService): Promise<void> {
       renewTime: service.registry.now().toISOString().replace("Z", "000Z"),
     },
   };
-  return put(service.registry, lease as KubeObject);
+  return put(service.registry, lease);
 }
 
 /** Addresses of API servers whose leases have not run out. */
@@ -163,8 +163,8 @@ async function publishAddresses(
     endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: portName, port, protocol: "TCP" }],
   };
-  await put(registry, endpoints as KubeObject);
-  await put(registry, slice as KubeObject);
+  await put(registry, endpoints);
+  await put(registry, slice);
 }
 
 /** Takes this server out, for a stop. */

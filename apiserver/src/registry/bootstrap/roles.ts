@@ -14,7 +14,7 @@ export async function ensureRoles(registry: Registry): Promise<void> {
   for (const object of plan.replace) await replace(registry, asObject(object));
 }
 
-const asObject = (object: RbacObject): KubeObject => object as KubeObject;
+const asObject = (object: RbacObject): KubeObject => object;
 const common = { user: apiserverUser, dryRun: false, warn: () => undefined };
 
 async function change(registry: Registry, object: KubeObject): Promise<void> {

@@ -45,7 +45,7 @@ export async function bind(registry: Registry, call: Call): Promise<ApiResponse>
     namespace: info.namespace,
     name: podName,
     dryRun: options.dryRun,
-    change: (object) => assign(object as Pod, binding, registry.now()),
+    change: (object) => assign(object, binding, registry.now()),
   });
   return respondSuccess(request, 201);
 }

@@ -32,7 +32,7 @@ async function create(registry: Registry, call: Call): Promise<ApiResponse> {
   }
   const wish = (body as Eviction).deleteOptions;
   const deletion = validateDeletion({
-    ...(wish as DeleteOptions | undefined),
+    ...wish,
     ...(options.dryRun ? { dryRun: ["All"] } : {}),
   });
   const scope = {
@@ -75,7 +75,7 @@ async function agree(registry: Registry, pod: Pod, dryRun: boolean): Promise<voi
     namespace: budget.metadata.namespace ?? "",
     name: budget.metadata.name ?? "",
     dryRun,
-    change: (object) => void charge(object as PodDisruptionBudget, pod, registry.now()),
+    change: (object) => void charge(object, pod, registry.now()),
   });
 }
 

@@ -103,7 +103,7 @@ async function toService(registry: Registry, call: Call, name: ProxyName): Promi
   if (!endpoint) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
   const pod = registry.cache.get({ resource: "pods", namespace: call.info.namespace, name: endpoint.pod });
   if (!pod) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
-  return podTarget(pod.object as Pod, endpoint.port, name.scheme);
+  return podTarget(pod.object, endpoint.port, name.scheme);
 }
 
 /** A ready pod behind a Service's port, one of them at random. */

@@ -61,7 +61,7 @@ async function update(registry: Registry, call: Call): Promise<ApiResponse> {
   }
   const { resourceVersion } = body.metadata;
   const retry = !resourceVersion || resourceVersion === "0";
-  return write(registry, call, { options, retry, wanted: () => body as Scale });
+  return write(registry, call, { options, retry, wanted: () => body });
 }
 
 async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
@@ -73,7 +73,7 @@ async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
   const reader = { resources: registry.resources, warn };
   const wanted = (current: CachedObject): Scale => {
     const value = change(scaleOf(call.served.kind, current).object);
-    return decodeBody({ value, duplicates: [] }, served, options.fieldValidation, reader) as Scale;
+    return decodeBody({ value, duplicates: [] }, served, options.fieldValidation, reader);
   };
   return write(registry, call, { options, retry: true, wanted });
 }

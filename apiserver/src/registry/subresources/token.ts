@@ -37,9 +37,5 @@ async function create(registry: Registry, call: Call): Promise<ApiResponse> {
   };
   const admitted = await admitMutate(registry, scope, body);
   await admitValidate(registry, scope, admitted);
-  return respondWith(
-    request,
-    await registry.identity.issueToken(account, admitted as unknown as TokenRequest),
-    201,
-  );
+  return respondWith(request, await registry.identity.issueToken(account, admitted), 201);
 }

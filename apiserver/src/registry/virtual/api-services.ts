@@ -28,9 +28,7 @@ function servedGroups(table: ResourceTable): KubeObject[] {
       if (!found.has(name)) found.set(name, describe(name, { group, version, priority: 15 - i }));
     });
   }
-  return [...found.values()].toSorted((a, b) =>
-    (a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1,
-  ) as KubeObject[];
+  return [...found.values()].toSorted((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
 }
 
 const describe = (

@@ -25,5 +25,5 @@ async function describe({ name, check }: Component): Promise<KubeObject> {
         : { type: "Healthy", status: "False", message: wrong },
     ],
   };
-  return status as KubeObject;
+  return status;
 }

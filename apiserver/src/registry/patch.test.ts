@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { startInProcess } from "../testing/in-process.ts";
+import { raw, rawPatch } from "../testing/raw.ts";
+
+const maps = "/api/v1/namespaces/default/configmaps";
+const deployments = "/apis/apps/v1/namespaces/default/deployments";
+type Api = Awaited<ReturnType<typeof startInProcess>>;
+
+const make = async (api: Api): Promise<KubeObject> =>
+  (await raw(api, "POST", maps, { body: { metadata: { name: "a" }, data: { k: "v", l: "w" } } })).body;
+const deployment = {
+  metadata: { name: "web" },
+  spec: {
+    selector: { matchLabels: { app: "a" } },
+    template: {
+      metadata: { labels: { app: "a" } },
+      spec: { containers: [{ name: "c", image: "i", env: [{ name: "A", value: "1" }] }] },
+    },
+  },
+};
+
+describe("patch", () => {
+  it("merges, with null taking away", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const { status, body } = await rawPatch(api, "merge", `${maps}/a`, { data: { k: null, m: "x" } });
+    expect(status).toBe(200);
+    expect(body["data"]).toEqual({ l: "w", m: "x" });
+  });
+
+  it("carries out JSON patches, and refuses those whose test fails", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const good = await rawPatch(api, "json", `${maps}/a`, [
+      { op: "test", path: "/data/k", value: "v" },
+      { op: "replace", path: "/data/k", value: "z" },
+    ]);
+    expect(good.body["data"]).toEqual({ k: "z", l: "w" });
+    const bad = await rawPatch(api, "json", `${maps}/a`, [{ op: "test", path: "/data/k", value: "v" }]);
+    expect(bad.status).toBe(422);
+  });
+
+  it("merges lists by their keys with a strategic merge patch", async () => {
+    await using api = await startInProcess();
+    await raw(api, "POST", deployments, { body: deployment });
+    const { body } = await rawPatch(api, "strategic", `${deployments}/web`, {
+      spec: { template: { spec: { containers: [{ name: "c", env: [{ name: "B", value: "2" }] }] } } },
+    });
+    const spec = body["spec"] as typeof deployment.spec;
+    expect(spec.template.spec.containers[0]).toMatchObject({ image: "i" });
+    expect(spec.template.spec.containers[0]?.env.map((e) => e.name).toSorted()).toEqual(["A", "B"]);
+  });
+
+  it("refuses patches that are not patches", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    expect((await raw(api, "PATCH", `${maps}/a`, { body: {} })).body.code).toBe(415);
+    expect((await rawPatch(api, "merge", `${maps}/a`, "{")).body.code).toBe(400);
+    expect((await rawPatch(api, "strategic", `${maps}/a`, [])).body.code).toBe(400);
+    expect((await rawPatch(api, "json", `${maps}/a`, {})).body.code).toBeLessThan(500);
+    expect((await rawPatch(api, "merge", `${maps}/a`, { data: 5 })).body).toMatchObject({
+      code: 422,
+      reason: "Invalid",
+    });
+    expect((await rawPatch(api, "merge", `${maps}/b`, {})).body.code).toBe(404);
+  });
+
+  it("loses no update when many clients patch at once", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const keys = Array.from({ length: 5 }, (_, i) => `k${i}`);
+    const answers = await Promise.all(
+      keys.map((key) => rawPatch(api, "merge", `${maps}/a`, { data: { [key]: "x" } })),
+    );
+    expect(answers.map((a) => a.status)).toEqual(keys.map(() => 200));
+    const { body } = await raw(api, "GET", `${maps}/a`);
+    expect(body["data"]).toMatchObject(Object.fromEntries(keys.map((key) => [key, "x"])));
+  });
+
+  it("refuses a patch of an old state when it names one", async () => {
+    await using api = await startInProcess();
+    const old = await make(api);
+    await rawPatch(api, "merge", `${maps}/a`, { data: { k: "1" } });
+    const late = await rawPatch(api, "merge", `${maps}/a`, {
+      metadata: { resourceVersion: old.metadata.resourceVersion },
+      data: { k: "2" },
+    });
+    expect(late.body).toMatchObject({ code: 409, reason: "Conflict" });
+  });
+
+  it("patches status through its subresource alone", async () => {
+    await using api = await startInProcess();
+    await raw(api, "POST", deployments, { body: deployment });
+    const { body } = await rawPatch(api, "merge", `${deployments}/web/status`, {
+      spec: { replicas: 5 },
+      status: { replicas: 2 },
+    });
+    expect(body["spec"]).toMatchObject({ replicas: 1 });
+    expect(body["status"]).toMatchObject({ replicas: 2 });
+  });
+});
+
+describe("apply", () => {
+  const config = (data: object): object => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "a" },
+    data,
+  });
+
+  it("creates, changes and takes away what its manager no longer names", async () => {
+    await using api = await startInProcess();
+    const made = await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, config({ k: "v", l: "w" }));
+    expect(made.status).toBe(201);
+    const next = await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, config({ k: "x" }));
+    expect(next.status).toBe(200);
+    expect(next.body["data"]).toEqual({ k: "x" });
+    expect(next.body.metadata.managedFields?.map((f) => [f.manager, f.operation])).toEqual([["me", "Apply"]]);
+  });
+
+  it("makes no revision when it is applied again", async () => {
+    await using api = await startInProcess();
+    const made = await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, config({ k: "v" }));
+    const again = await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, config({ k: "v" }));
+    expect(again.body).toEqual(made.body);
+  });
+
+  it("tells of a conflict, and takes the field over when forced", async () => {
+    await using api = await startInProcess();
+    await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, config({ k: "v" }));
+    const conflict = await rawPatch(api, "apply", `${maps}/a?fieldManager=you`, config({ k: "w" }));
+    expect(conflict.body).toMatchObject({ code: 409, reason: "Conflict" });
+    expect(conflict.body.details?.causes?.[0]).toMatchObject({
+      reason: "FieldManagerConflict",
+      field: ".data.k",
+    });
+    const forced = await rawPatch(api, "apply", `${maps}/a?fieldManager=you&force=true`, config({ k: "w" }));
+    expect(forced.body["data"]).toEqual({ k: "w" });
+  });
+
+  it("needs a manager, and the name of the path", async () => {
+    await using api = await startInProcess();
+    expect((await rawPatch(api, "apply", `${maps}/a`, config({}))).body.code).toBe(422);
+    const other = { ...config({}), metadata: { name: "b" } };
+    expect((await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, other)).body.code).toBe(400);
+  });
+});
