@@ -6,6 +6,8 @@ import type { TokenSigner } from "./controllers/service-account-tokens.ts";
 /** What the process is given by its environment and files, as docs/processes.md says. */
 export interface Settings {
   readonly podCidr: string;
+  /** Of the cluster's own helper pods. */
+  readonly image: string;
   readonly addonsDirectory: string | undefined;
   readonly nodeGraceMs: number;
   readonly rootCa: string;
@@ -24,6 +26,7 @@ export async function readSettings(env: NodeJS.ProcessEnv): Promise<Settings> {
   if (!(grace > 0)) throw new Error("CORACLE_NODE_MONITOR_GRACE must be a number of seconds above zero");
   return {
     podCidr: env["CORACLE_POD_CIDR"] ?? "10.244.0.0/16",
+    image: env["CORACLE_IMAGE"] ?? "coracle/coracle:dev",
     addonsDirectory: env["CORACLE_ADDONS"] || undefined,
     nodeGraceMs: grace * 1000,
     rootCa,

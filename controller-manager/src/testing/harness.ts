@@ -64,8 +64,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     api,
     ctx,
     events: recorded,
-    list: async (resource, labelSelector) =>
-      (await api.client.list(resource, { labelSelector })).items,
+    list: async (resource, labelSelector) => (await api.client.list(resource, { labelSelector })).items,
     eventually: (what, check, timeoutMs = 10_000) => eventually(what, check, timeoutMs),
     async [Symbol.asyncDispose]() {
       stop.abort();

@@ -179,7 +179,10 @@ async function startJob(run: Run, at: number): Promise<void> {
   const active = run.status.active ?? [];
   run.status = {
     ...run.status,
-    active: isFinished(made) || active.some((r) => r.uid === made.metadata.uid) ? active : [...active, referenceTo(made)],
+    active:
+      isFinished(made) || active.some((r) => r.uid === made.metadata.uid)
+        ? active
+        : [...active, referenceTo(made)],
     lastScheduleTime: timestamp(at),
   };
 }
@@ -201,11 +204,7 @@ async function deleteJob({ ctx, cronJob }: Run, name: string): Promise<void> {
 
 async function writeStatus({ ctx, cronJob, status }: Run): Promise<void> {
   if (semanticEqual(status, cronJob.status ?? {})) return;
-  await ctx.client.update(
-    cronJobs,
-    { ...cronJob, status },
-    { subresource: "status", signal: ctx.signal },
-  );
+  await ctx.client.update(cronJobs, { ...cronJob, status }, { subresource: "status", signal: ctx.signal });
 }
 
 /** Finished Jobs beyond the limits go, oldest first. */

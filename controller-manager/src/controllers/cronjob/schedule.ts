@@ -34,13 +34,19 @@ export function parseSchedule(cronJob: CronJob): Schedule {
   const every = everyMs(schedule);
   if (every !== undefined) return fixedInterval(every);
   if (timeZone !== undefined && !isTimeZone(timeZone))
-    throw new ScheduleError("UnknownTimeZone", `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`);
+    throw new ScheduleError(
+      "UnknownTimeZone",
+      `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`,
+    );
   let cron: Cron;
   try {
     cron = new Cron(schedule, { mode: "5-part", timezone: timeZone ?? "Etc/UTC", paused: true });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new ScheduleError("UnparseableSchedule", `unparseable schedule: ${JSON.stringify(schedule)} : ${why}`);
+    throw new ScheduleError(
+      "UnparseableSchedule",
+      `unparseable schedule: ${JSON.stringify(schedule)} : ${why}`,
+    );
   }
   return {
     next: (at) => cron.nextRun(new Date(at))?.getTime(),

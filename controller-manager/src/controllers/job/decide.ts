@@ -89,9 +89,7 @@ function successOf(state: JobState): Ending | undefined {
     completions === undefined
       ? state.succeeded > 0 && state.active.length === 0
       : state.succeeded >= completions && (completions > 0 || state.active.length === 0);
-  return reached
-    ? succeeding("CompletionsReached", "Reached expected number of succeeded pods")
-    : undefined;
+  return reached ? succeeding("CompletionsReached", "Reached expected number of succeeded pods") : undefined;
 }
 
 export interface Demand {

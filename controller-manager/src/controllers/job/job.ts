@@ -152,7 +152,13 @@ function announce(ctx: ControllerContext, job: Job, ending: Ending): void {
   else ctx.events.record(job, "Warning", ending.reason, ending.message);
 }
 
-const condition = (type: string, status: string, reason: string, message: string, now: number): JobCondition => ({
+const condition = (
+  type: string,
+  status: string,
+  reason: string,
+  message: string,
+  now: number,
+): JobCondition => ({
   type,
   status,
   reason,
@@ -174,19 +180,33 @@ function lifecycleOf(
   if (job.spec?.suspend && !ending) {
     startTime = undefined;
     if (!suspended) {
-      conditions = setCondition(conditions, condition("Suspended", "True", "JobSuspended", "Job suspended", now), now);
+      conditions = setCondition(
+        conditions,
+        condition("Suspended", "True", "JobSuspended", "Job suspended", now),
+        now,
+      );
       ctx.events.record(job, "Normal", "Suspended", "Job suspended");
     }
   } else {
     startTime ??= timestamp(now);
     if (suspended && !ending) {
-      conditions = setCondition(conditions, condition("Suspended", "False", "JobResumed", "Job resumed", now), now);
+      conditions = setCondition(
+        conditions,
+        condition("Suspended", "False", "JobResumed", "Job resumed", now),
+        now,
+      );
       ctx.events.record(job, "Normal", "Resumed", "Job resumed");
     }
   }
   if (ending && !findCondition(conditions, ending.type))
-    conditions = setCondition(conditions, condition(ending.type, "True", ending.reason, ending.message, now), now);
-  const active = ending ? state.active.filter((p) => p.metadata.deletionTimestamp === undefined) : state.active;
+    conditions = setCondition(
+      conditions,
+      condition(ending.type, "True", ending.reason, ending.message, now),
+      now,
+    );
+  const active = ending
+    ? state.active.filter((p) => p.metadata.deletionTimestamp === undefined)
+    : state.active;
   return {
     ...job.status,
     conditions,
@@ -207,4 +227,3 @@ function finish(status: JobStatus, ending: Ending, now: number): JobStatus {
     ...(complete ? { completionTime: timestamp(now) } : {}),
   };
 }
-

@@ -53,8 +53,7 @@ export const failuresOf = (last: Pod | undefined, ignored: boolean): IndexFailur
 export function templateFor(job: Job, index: number | undefined, failures?: IndexFailures): PodTemplateSpec {
   const { metadata, spec } = structuredClone(job.spec?.template) ?? {};
   const finalizers = [...(metadata?.finalizers ?? []).filter((f) => f !== FINALIZER), FINALIZER];
-  if (index === undefined)
-    return { metadata: { ...metadata, finalizers }, spec: spec ?? { containers: [] } };
+  if (index === undefined) return { metadata: { ...metadata, finalizers }, spec: spec ?? { containers: [] } };
   const annotations: Record<string, string> = { ...metadata?.annotations, [INDEX]: String(index) };
   if (failures) {
     annotations[FAILURES] = String(failures.counted);
@@ -88,7 +87,11 @@ export function templateFor(job: Job, index: number | undefined, failures?: Inde
 /** Which active pods go first when there are too many: those of indexes that are not wanted, then by progress. */
 export function choosePodsToRemove(job: Job, active: readonly Pod[], count: number): Pod[] {
   const progress = (p: Pod): number =>
-    p.spec?.nodeName ? (p.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ? 2 : 1) : 0;
+    p.spec?.nodeName
+      ? p.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True")
+        ? 2
+        : 1
+      : 0;
   const byProgress = active.toSorted((a, b) => progress(a) - progress(b));
   if (!isIndexed(job)) return byProgress.slice(0, count);
   const completions = job.spec?.completions ?? 0;
@@ -106,4 +109,3 @@ export function choosePodsToRemove(job: Job, active: readonly Pod[], count: numb
     .slice(0, Math.max(0, count - surplus.length));
   return [...surplus, ...more];
 }
-

@@ -61,7 +61,11 @@ function matchConditions(rule: PodFailurePolicyRule, pod: Pod): string | undefin
 }
 
 /** The success policy's rule that the succeeded indexes fulfil. Pure. */
-export function successRuleMet(job: Job, succeeded: ReadonlySet<number>, parse: (text: string) => Set<number>): number | undefined {
+export function successRuleMet(
+  job: Job,
+  succeeded: ReadonlySet<number>,
+  parse: (text: string) => Set<number>,
+): number | undefined {
   const rules = job.spec?.successPolicy?.rules ?? [];
   const index = rules.findIndex((rule) => {
     const listed = rule.succeededIndexes === undefined ? undefined : parse(rule.succeededIndexes);

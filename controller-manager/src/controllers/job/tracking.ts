@@ -40,7 +40,9 @@ export function createTracking(ctx: ControllerContext): Tracking {
   const settle = (pod: Pod): void => {
     if (!isTracked(pod)) unrelease(pod.metadata.uid ?? "");
   };
-  ctx.informers.for(pods).on({ add: settle, update: settle, delete: (pod) => unrelease(pod.metadata.uid ?? "") });
+  ctx.informers
+    .for(pods)
+    .on({ add: settle, update: settle, delete: (pod) => unrelease(pod.metadata.uid ?? "") });
   return {
     released: (key) => uids.get(key) ?? none,
     release(key, uid) {

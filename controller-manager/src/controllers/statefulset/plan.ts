@@ -28,8 +28,7 @@ interface View extends PlanInput {
 }
 
 const isGoing = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
-const isHealthy = (pod: Pod): boolean =>
-  pod.status?.phase === "Running" && isPodReady(pod) && !isGoing(pod);
+const isHealthy = (pod: Pod): boolean => pod.status?.phase === "Running" && isPodReady(pod) && !isGoing(pod);
 const isAvailable = (v: PlanInput, pod: Pod): boolean =>
   isHealthy(pod) && isPodAvailable(pod, v.set.spec?.minReadySeconds ?? 0, v.now);
 
@@ -132,9 +131,7 @@ export function countPods(input: PlanInput): Counts {
   return {
     replicas: own.length,
     ready: count(ready),
-    available: count(
-      (p) => ready(p) && isPodAvailable(p, input.set.spec?.minReadySeconds ?? 0, input.now),
-    ),
+    available: count((p) => ready(p) && isPodAvailable(p, input.set.spec?.minReadySeconds ?? 0, input.now)),
     current: count((p) => !isGoing(p) && revisionOf(p) === currentRevision),
     updated: count((p) => !isGoing(p) && revisionOf(p) === updateRevision),
   };

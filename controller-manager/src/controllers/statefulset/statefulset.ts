@@ -199,8 +199,7 @@ function statusOf(input: PlanInput, history: History): StatefulSetStatus {
   const nonZero = (n: number): number | undefined => (n === 0 ? undefined : n);
   const rolling = set.spec?.updateStrategy?.type !== "OnDelete";
   const wanted = set.spec?.replicas ?? 1;
-  const done =
-    rolling && counts.updated === wanted && counts.ready === wanted && counts.replicas === wanted;
+  const done = rolling && counts.updated === wanted && counts.ready === wanted && counts.replicas === wanted;
   return {
     observedGeneration: set.metadata.generation,
     replicas: counts.replicas,

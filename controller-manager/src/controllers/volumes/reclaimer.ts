@@ -1,0 +1,153 @@
+import type { PersistentVolume, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { nodes, persistentVolumeClaims, persistentVolumes, pods } from "@coracle/shared/api/resources.ts";
+import {
+  defineController,
+  type Controller,
+  type ControllerContext,
+  type Result,
+} from "@coracle/shared/controller/controller.ts";
+import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { hostnameOf, nodeOf, VOLUMES } from "./provisioner.ts";
+
+/** Keeps volumes' phases, and takes volumes back whose claim is gone, as their policy says. */
+
+const CLEANER_LABEL = "coracle.io/cleans-volume";
+const NAMESPACE = "kube-system";
+
+/** `image`: runs the pod that removes a volume's directory on its node. */
+export const volumeReclaimer = (image: string): Controller =>
+  defineController({
+    name: "volume-reclaimer",
+    for: persistentVolumes,
+    watches: [
+      { resource: persistentVolumeClaims, keys: (claim, _old, ctx) => volumesOfClaim(claim, ctx) },
+      {
+        resource: pods,
+        keys: ({ metadata }) => {
+          const volume = metadata.namespace === NAMESPACE ? metadata.labels?.[CLEANER_LABEL] : undefined;
+          return volume === undefined ? [] : [volume];
+        },
+      },
+    ],
+    setup(ctx) {
+      ctx.informers.for(nodes);
+      ctx.informers.for(persistentVolumes).addIndex("claim", (v) => {
+        const ref = v.spec?.claimRef;
+        return ref ? [`${ref.namespace}/${ref.name}`] : [];
+      });
+    },
+    async reconcile(key, ctx): Promise<Result> {
+      const volume = ctx.informers.for(persistentVolumes).get(key);
+      if (!volume || volume.metadata.deletionTimestamp !== undefined) return;
+      const ref = volume.spec?.claimRef;
+      if (!ref?.uid) return setPhase(ctx, volume, "Available");
+      const claimKey = `${ref.namespace}/${ref.name}`;
+      const cached = ctx.informers.for(persistentVolumeClaims).get(claimKey);
+      if (cached?.metadata.uid === ref.uid) {
+        const bound = cached?.spec?.volumeName === volume.metadata.name;
+        return bound ? setPhase(ctx, volume, "Bound") : undefined;
+      }
+      if (!(await isClaimGone(ctx, ref.namespace, ref.name ?? "", ref.uid))) return;
+      await setPhase(ctx, volume, "Released");
+      if (volume.spec?.persistentVolumeReclaimPolicy === "Delete" && nodeOf(volume) !== undefined)
+        await remove(ctx, volume, image);
+    },
+  });
+
+function volumesOfClaim(claim: KubeObject, ctx: ControllerContext): string[] {
+  const key = `${claim.metadata.namespace}/${claim.metadata.name}`;
+  return ctx.informers
+    .for(persistentVolumes)
+    .byIndex("claim", key)
+    .map((v) => v.metadata.name ?? "");
+}
+
+/** Data is about to be deleted: the server is asked, not the cache. */
+async function isClaimGone(
+  ctx: ControllerContext,
+  namespace: string | undefined,
+  name: string,
+  uid: string,
+): Promise<boolean> {
+  const claim = await ctx.client
+    .get(persistentVolumeClaims, { name, namespace }, { signal: ctx.signal })
+    .catch((error: unknown) => (isNotFound(error) ? undefined : Promise.reject(error)));
+  return claim?.metadata.uid !== uid;
+}
+
+async function setPhase(ctx: ControllerContext, volume: PersistentVolume, phase: string): Promise<void> {
+  if (volume.status?.phase === phase) return;
+  const { name = "" } = volume.metadata;
+  await ctx.client.patch(
+    persistentVolumes,
+    { name },
+    { type: "merge", body: { status: { phase } } },
+    { subresource: "status", signal: ctx.signal },
+  );
+}
+
+/** Removes the directory by a pod on the volume's node, then the volume. With the node its storage is gone too. */
+async function remove(ctx: ControllerContext, volume: PersistentVolume, image: string): Promise<void> {
+  const name = volume.metadata.name ?? "";
+  const host = nodeOf(volume);
+  const node = [...ctx.informers.for(nodes).list()].find((n) => hostnameOf(n) === host);
+  const cleaner = cleanerFor(name, node?.metadata.name ?? "", image);
+  const at = { name: cleaner.metadata.name ?? "", namespace: NAMESPACE };
+  const running = ctx.informers.for(pods).get(`${at.namespace}/${at.name}`);
+  if (node && running?.status?.phase !== "Succeeded") {
+    if (running?.status?.phase === "Failed") {
+      ctx.events.record(volume, "Warning", "VolumeFailedDelete", `pod ${at.name} could not remove the data`);
+      await deletePod(ctx, at);
+      throw new Error(`the cleaner of volume ${name} failed`);
+    }
+    if (running) return;
+    await ctx.client.create(pods, cleaner, { signal: ctx.signal }).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+    return;
+  }
+  await ctx.client
+    .delete(persistentVolumes, { name }, { signal: ctx.signal, preconditions: { uid: volume.metadata.uid } })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
+  if (running) await deletePod(ctx, at);
+}
+
+async function deletePod(ctx: ControllerContext, at: { name: string; namespace: string }): Promise<void> {
+  await ctx.client.delete(pods, at, { signal: ctx.signal }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
+}
+
+const REMOVE = "require('node:fs').rmSync('/volumes/' + process.argv[1], { recursive: true, force: true })";
+
+const cleanerFor = (volume: string, node: string, image: string): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    name: `clean-${volume}`,
+    namespace: NAMESPACE,
+    labels: { [CLEANER_LABEL]: volume },
+  },
+  spec: {
+    nodeName: node,
+    restartPolicy: "Never",
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 0,
+    tolerations: [{ operator: "Exists" }],
+    containers: [
+      {
+        name: "clean",
+        image,
+        imagePullPolicy: "IfNotPresent",
+        command: ["node", "-e", REMOVE, volume],
+        securityContext: { runAsUser: 0 },
+        volumeMounts: [{ name: "volumes", mountPath: "/volumes" }],
+      },
+    ],
+    volumes: [{ name: "volumes", hostPath: { path: VOLUMES, type: "DirectoryOrCreate" } }],
+  },
+});
