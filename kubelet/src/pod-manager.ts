@@ -1,5 +1,4 @@
 /** The pods of this node: which there are, who works on them, and what is left of those that are no more. */
-import { readFile } from "node:fs/promises";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { isTerminal } from "@coracle/shared/meta/pods.ts";
 import { LABEL } from "./container/names.ts";
@@ -7,7 +6,7 @@ import { messagePlace } from "./container/build.ts";
 import type { KubeletContext } from "./context.ts";
 import { notifyEnding } from "./lifecycle/end.ts";
 import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
-import { lastLines } from "./lifecycle/last-words.ts";
+import { lastLines, readStart } from "./lifecycle/last-words.ts";
 import { attemptOf } from "./plan/plan.ts";
 import { containersOf, createPodRun, isEnding, type PodRun, type StopOrder } from "./pod.ts";
 import { startPodWorker, type PodWorker } from "./pod-worker.ts";
@@ -36,6 +35,7 @@ interface Entry {
 }
 const MESSAGE_MAX = 4096;
 const DEFAULT_GRACE_SECONDS = 30;
+const FORCED_GRACE_SECONDS = 1;
 
 export function createPodManager(ctx: KubeletContext): PodManager {
   const entries = new Map<string, Entry>();
@@ -48,17 +48,18 @@ export function createPodManager(ctx: KubeletContext): PodManager {
   };
   const start = (pod: Pod, source: PodRun["source"]): Entry => {
     const uid = pod.metadata.uid ?? "";
+    let worker: PodWorker | undefined;
     const run: PodRun = createPodRun({
       pod,
       source,
       ctx,
-      wake: () => entry.worker.wake(),
+      wake: () => worker?.wake(),
       publish: () => publish(run),
     });
     for (const container of ctx.engine.ofPod(uid)) adopt(run, container);
-    const entry: Entry = { run, worker: { wake: () => undefined, done: Promise.resolve() } };
     applyOrders(run);
-    Object.assign(entry, { worker: startPodWorker(run) });
+    worker = startPodWorker(run);
+    const entry: Entry = { run, worker };
     entries.set(uid, entry);
     entry.worker.done.then(
       () => finish(entry),
@@ -94,19 +95,22 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     }
     if (instance.state !== "exited") return;
     unwatchHealth(run, instance.id);
-    if (before?.state !== "exited") void readLastWords(run, instance);
+    if (before?.state !== "exited") readLastWords(run, instance);
   };
-  const readLastWords = async (run: PodRun, instance: RuntimeContainer): Promise<void> => {
+  /** The message file is read at once, so that the first status of the end has it. */
+  const readLastWords = (run: PodRun, instance: RuntimeContainer): void => {
     const name = instance.labels[LABEL.container] ?? "";
-    const container = containersOf(run.pod).find((c) => c.spec.name === name);
-    const file = messagePlace(run, name, attemptOf(instance)).here;
-    let message = (await readFile(file, "utf8").catch(() => "")).slice(0, MESSAGE_MAX);
-    const fallback = container?.spec.terminationMessagePolicy === "FallbackToLogsOnError";
-    if (!message && fallback && instance.exitCode !== 0)
-      message = await lastLines(ctx.runtime, instance.id, ctx.signal).catch(() => "");
-    if (!message) return;
-    run.messages.set(instance.id, message);
-    run.publish();
+    const spec = containersOf(run.pod).find((c) => c.spec.name === name)?.spec;
+    const message = readStart(messagePlace(run, name, attemptOf(instance)).here, MESSAGE_MAX);
+    if (message) run.messages.set(instance.id, message);
+    else if (spec?.terminationMessagePolicy === "FallbackToLogsOnError" && instance.exitCode !== 0)
+      lastLines(ctx.runtime, instance.id, ctx.signal).then(
+        (text) => {
+          if (text) run.messages.set(instance.id, text);
+          run.publish();
+        },
+        (error: unknown) => ctx.log.debug({ err: error }, "a container's last lines could not be read"),
+      );
   };
 
   /** What the pod's own object orders: its deletion, a deadline. */
@@ -115,15 +119,17 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     if (deletionTimestamp === undefined) return;
     const graceSeconds =
       deletionGracePeriodSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
-    order(run, { graceSeconds, at: ctx.now() });
+    order(run, graceSeconds);
   };
   /** A second order may only shorten the first. */
-  const order = (run: PodRun, stop: StopOrder): void => {
-    const known = run.stop;
-    if (!known) run.stop = stop;
-    else if (stop.at + stop.graceSeconds * 1000 < known.at + known.graceSeconds * 1000)
-      known.graceSeconds = Math.max(0, (stop.at - known.at) / 1000 + stop.graceSeconds);
-    if (stop.graceSeconds === 0 && run.stop) run.stop.graceSeconds = Math.min(run.stop.graceSeconds, (ctx.now() - run.stop.at) / 1000);
+  const order = (run: PodRun, graceSeconds: number, verdict?: StopOrder["verdict"]): void => {
+    const deadline = ctx.now() + graceSeconds * 1000;
+    const immediate = graceSeconds === 0;
+    if (!run.stop) run.stop = { deadline, immediate, verdict };
+    else {
+      run.stop.deadline = Math.min(run.stop.deadline, deadline);
+      run.stop.immediate ||= immediate;
+    }
     run.ending.abort();
     notifyEnding(run);
   };
@@ -150,21 +156,18 @@ export function createPodManager(ctx: KubeletContext): PodManager {
         if (!over) start(pod, source);
         return;
       }
-      const status = entry.run.pod.status;
       entry.run.pod = pod;
       applyOrders(entry.run);
-      // Our own status comes back as a change; only another's condition matters then.
-      if (onlyStatusChanged(entry.run, pod, status)) return;
-      entry.worker.wake();
+      entry.worker.wake(true);
     },
     removePod(uid) {
       finished.delete(uid);
       const entry = entries.get(uid);
       if (!entry) return;
       entry.run.gone = true;
-      // Deleted without grace: nobody waits for a graceful end.
-      order(entry.run, { graceSeconds: entry.run.stop ? entry.run.stop.graceSeconds : 0, at: entry.run.stop?.at ?? ctx.now() });
-      entry.worker.wake();
+      // Deleted by force: whoever waited for a graceful end has gone.
+      order(entry.run, FORCED_GRACE_SECONDS);
+      entry.worker.wake(true);
     },
     removeOrphans: async () => {
       const uids = new Set([...ctx.engine.pods(), ...(await ctx.storage.pods())]);
@@ -177,39 +180,19 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     evict(uid, verdict, graceSeconds) {
       const entry = entries.get(uid);
       if (!entry || isEnding(entry.run)) return false;
-      order(entry.run, { graceSeconds, verdict, at: ctx.now() });
-      entry.worker.wake();
+      order(entry.run, graceSeconds, verdict);
+      entry.worker.wake(true);
       return true;
     },
     get: (uid) => entries.get(uid)?.run,
     runs: function* () {
       for (const { run } of entries.values()) yield run;
     },
-    wake: (uid) => entries.get(uid)?.worker.wake(),
+    wake: (uid) => entries.get(uid)?.worker.wake(true),
     idle: async () => {
       await Promise.all([...entries.values()].map(({ run }) => run.tasks.idle()));
     },
   };
-}
-
-/** True when nothing but the status differs, and no readiness gate could have. */
-function onlyStatusChanged(run: PodRun, pod: Pod, before: Pod["status"]): boolean {
-  if (pod.metadata.deletionTimestamp || run.pod !== pod) return false;
-  const gates = (pod.spec?.readinessGates?.length ?? 0) > 0;
-  if (gates) {
-    run.publish();
-    return false;
-  }
-  const generation = before?.observedGeneration;
-  return generation !== undefined && generation === pod.metadata.generation && sameMeta(run, pod);
-}
-const seen = new WeakMap<PodRun, string>();
-function sameMeta(run: PodRun, pod: Pod): boolean {
-  const { labels, annotations } = pod.metadata;
-  const now = JSON.stringify([labels, annotations]);
-  const same = seen.get(run) === now;
-  seen.set(run, now);
-  return same;
 }
 
 /** Stands for a pod that only the engine still knows. */
@@ -221,7 +204,8 @@ function startOrphan(uid: string, start: (pod: Pod, source: "orphan") => Entry, 
     spec: { containers: [] },
   };
   const { run, worker } = start(pod, "orphan");
-  run.stop = { graceSeconds: Number(labels[LABEL.grace] ?? DEFAULT_GRACE_SECONDS), at: ctx.now() };
+  const graceSeconds = Number(labels[LABEL.grace] ?? DEFAULT_GRACE_SECONDS);
+  run.stop = { deadline: ctx.now() + graceSeconds * 1000, immediate: false };
   run.ending.abort();
   worker.wake();
 }

@@ -6,7 +6,8 @@ const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 60_000;
 
 export interface PodWorker {
-  wake(): void;
+  /** Something changed. After a failure only an urgent change (of the pod's object) is looked at before the next try is due. */
+  wake(urgent?: boolean): void;
   /** Resolves when nothing is left of the pod. */
   readonly done: Promise<void>;
 }
@@ -15,16 +16,19 @@ export interface PodWorker {
 export function startPodWorker(run: PodRun): PodWorker {
   const { ctx } = run;
   let woken = true;
+  let holding = false;
   let resume: (() => void) | undefined;
-  const wake = (): void => {
+  const wake = (urgent = false): void => {
+    if (holding && !urgent) return;
     woken = true;
     resume?.();
   };
+  const wakeNow = (): void => wake(true);
   const wait = (until: number | undefined): Promise<void> =>
     new Promise((resolve) => {
       if (woken) return resolve();
       const timer =
-        until === undefined ? undefined : setTimeout(wake, Math.max(1, Math.min(until - ctx.now(), 2 ** 31 - 1)));
+        until === undefined ? undefined : setTimeout(wakeNow, Math.max(1, Math.min(until - ctx.now(), 2 ** 31 - 1)));
       resume = () => {
         clearTimeout(timer);
         resume = undefined;
@@ -34,11 +38,12 @@ export function startPodWorker(run: PodRun): PodWorker {
 
   const loop = async (): Promise<void> => {
     let failures = 0;
-    ctx.signal.addEventListener("abort", wake, { once: true });
+    ctx.signal.addEventListener("abort", wakeNow, { once: true });
     for (;;) {
       await wait(run.wakeAt);
       if (ctx.signal.aborted) break;
       woken = false;
+      holding = false;
       run.wakeAt = undefined;
       try {
         if (await syncPod(run)) break;
@@ -52,10 +57,13 @@ export function startPodWorker(run: PodRun): PodWorker {
         if (!run.ending.signal.aborted || failures > 1)
           ctx.log.warn({ err: error, pod: name, namespace, retryMs: delay }, "a pod could not be synced");
         run.wakeAt = ctx.now() + delay;
+        // What failed may itself have caused events; they must not make it a tight loop.
+        woken = false;
+        holding = true;
         run.publish();
       }
     }
-    ctx.signal.removeEventListener("abort", wake);
+    ctx.signal.removeEventListener("abort", wakeNow);
   };
   return { wake, done: loop() };
 }

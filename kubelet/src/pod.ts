@@ -11,10 +11,12 @@ import type { VolumePlan } from "./volumes/volume.ts";
 
 /** The pod is to end. */
 export interface StopOrder {
-  graceSeconds: number;
+  /** When the grace is over. Comes nearer when the pod is deleted again with less. */
+  deadline: number;
+  /** Not even a preStop hook may take time. */
+  immediate: boolean;
   /** Why, where it is the node's decision: the pod then is Failed. */
   readonly verdict?: { readonly reason: string; readonly message: string } | undefined;
-  readonly at: number;
 }
 
 export interface MountedVolume {

@@ -65,7 +65,7 @@ export async function endContainer(
   if (hasEnded(run, id)) return;
   const afterHook = hook ? ctx.now() + MIN_GRACE_MS : 0;
   const deadline = (): number =>
-    run.stop?.graceSeconds === 0 ? options.deadline() : Math.max(options.deadline(), afterHook);
+    run.stop?.immediate ? options.deadline() : Math.max(options.deadline(), afterHook);
   if (deadline() > ctx.now()) {
     await ctx.runtime.signal(id, instance.stopSignal);
     if (await endedBy(run, id, deadline)) return;

@@ -15,7 +15,7 @@ function driverOptions({ memory, mount }: EngineVolume): Record<string, string> 
 }
 
 /** Options of a pod's sandbox: it holds the namespaces and the volumes. */
-export function sandboxOptions(spec: SandboxSpec): ContainerCreateOptions {
+export function sandboxOptions(spec: SandboxSpec, minOomScore: number): ContainerCreateOptions {
   const joined = spec.network.kind === "joined" ? spec.network.container : undefined;
   return {
     name: spec.name,
@@ -28,7 +28,7 @@ export function sandboxOptions(spec: SandboxSpec): ContainerCreateOptions {
       IpcMode: spec.hostIpc ? "host" : "shareable",
       PidMode: spec.hostPid ? "host" : "",
       ...(Object.keys(spec.sysctls).length > 0 ? { Sysctls: { ...spec.sysctls } } : {}),
-      OomScoreAdj: SANDBOX_OOM_SCORE,
+      OomScoreAdj: Math.max(minOomScore, SANDBOX_OOM_SCORE),
       CpuShares: 2,
       LogConfig: { Type: "none", Config: {} },
       ReadonlyRootfs: false,
@@ -85,7 +85,7 @@ function securityOptions(spec: ContainerSpec): string[] {
 }
 
 /** Options of a pod's container, which joins its sandbox. */
-export function containerOptions(spec: ContainerSpec): ContainerCreateOptions {
+export function containerOptions(spec: ContainerSpec, minOomScore: number): ContainerCreateOptions {
   const { security } = spec;
   const pid = spec.pid === "host" ? "host" : spec.pid === "own" ? "" : `container:${spec.pid.container}`;
   return {
@@ -108,7 +108,7 @@ export function containerOptions(spec: ContainerSpec): ContainerCreateOptions {
       IpcMode: spec.hostIpc ? "host" : `container:${spec.sandbox}`,
       PidMode: pid,
       Mounts: spec.mounts.map(mountOption),
-      OomScoreAdj: spec.oomScoreAdj,
+      OomScoreAdj: Math.max(minOomScore, spec.oomScoreAdj),
       ...restrictions(spec.resources),
       GroupAdd: [...security.groups],
       CapAdd: [...security.capAdd],

@@ -1,5 +1,6 @@
 /** The container engine over its socket. The only place that knows dockerode. */
 import Docker from "dockerode";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
 import { demultiplex, lines, raw } from "./docker-frames.ts";
@@ -43,7 +44,7 @@ async function engine<T>(work: Promise<T>): Promise<T> {
       name?: string;
     };
     if (name === "AbortError") throw error;
-    throw new RuntimeFailure((json?.message ?? message ?? String(error)).trim(), statusCode ?? 0, error);
+    throw new RuntimeFailure((json?.message ?? message ?? String(error)).replace(/^\(HTTP code \d+\) [^-]* - /, "").trim(), statusCode ?? 0, error);
   }
 }
 const unlessStatus = async <T>(work: Promise<T>, ...statuses: number[]): Promise<T | undefined> => {
@@ -86,9 +87,24 @@ const dial = (docker: Docker, options: object): Promise<Readable> =>
     });
   });
 
+const CAP_SYS_RESOURCE = 24n;
+/**
+ * Processes may be protected from the kernel's out-of-memory killer only by who may lower their score. Some hosts (a virtual
+ * machine in a sandbox) keep that from everyone, their first process included, and an engine there cannot start such a container.
+ */
+function lowestOomScore(): number {
+  try {
+    const bound = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/1/status", "utf8"))?.[1];
+    return bound && ((BigInt(`0x${bound}`) >> CAP_SYS_RESOURCE) & 1n) === 0n ? 0 : -1000;
+  } catch {
+    return -1000;
+  }
+}
+
 /** A runtime on the engine at the given socket. */
 export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtime {
   const docker = new Docker({ socketPath });
+  const minOomScore = lowestOomScore();
 
   const followOnce = async (
     labels: Labels,
@@ -177,8 +193,8 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
       const found = await unlessStatus(docker.getContainer(id).inspect(), 404);
       return found && toContainer(found);
     },
-    createSandbox: async (spec) => (await engine(docker.createContainer(sandboxOptions(spec)))).id,
-    createContainer: async (spec) => (await engine(docker.createContainer(containerOptions(spec)))).id,
+    createSandbox: async (spec) => (await engine(docker.createContainer(sandboxOptions(spec, minOomScore)))).id,
+    createContainer: async (spec) => (await engine(docker.createContainer(containerOptions(spec, minOomScore)))).id,
     start: async (id) => {
       await unlessStatus(docker.getContainer(id).start(), 304);
     },

@@ -72,7 +72,8 @@ export function podPhase(
   if (ending && running === 0 && init.every((s) => !s.state?.running))
     return main.length > 0 && succeeded === main.length ? "Succeeded" : "Failed";
   if (waiting > 0) return "Pending";
-  if (running > 0) return "Running";
+  // Sidecars end after the rest, and the pod with them.
+  if (running > 0 || init.some((s) => s.state?.running)) return "Running";
   const policy = pod.spec?.restartPolicy ?? "Always";
   if (policy === "Always") return "Running";
   if (succeeded === stopped) return "Succeeded";

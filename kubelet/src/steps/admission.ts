@@ -14,8 +14,8 @@ export const admission: PodStep = {
     if (!refusal) return Promise.resolve(true);
     podEvent(run, "Warning", refusal.reason, refusal.message);
     run.stop = {
-      graceSeconds: 0,
-      at: run.ctx.now(),
+      deadline: run.ctx.now(),
+      immediate: true,
       verdict: { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` },
     };
     run.publish();

@@ -71,8 +71,8 @@ export const containers: PodStep = {
   },
   stop: (run) => {
     if (runningInstances(run).length > 0) {
-      const deadline = (): number => (run.stop ? run.stop.at + run.stop.graceSeconds * 1000 : 0);
-      run.tasks.start("end", () => endPod(run, run.stop ? deadline : () => run.ctx.now()));
+      const now = run.ctx.now();
+      run.tasks.start("end", () => endPod(run, () => run.stop?.deadline ?? now));
       return Promise.resolve(false);
     }
     for (const health of run.health.values()) health.stop();

@@ -1,0 +1,58 @@
+/** Puts a node's parts together, over whatever engine, network and API it is given. */
+import type { Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Client } from "@coracle/shared/client/client.ts";
+import type { EventRecorder } from "@coracle/shared/client/events.ts";
+import type { Logger } from "@coracle/shared/log.ts";
+import type { KubeletConfig } from "./config.ts";
+import { nodeLabels, type NodeIdentity } from "./container/names.ts";
+import type { KubeletContext, NodeFacts } from "./context.ts";
+import { createEngineView } from "./engine-view.ts";
+import { createImageManager } from "./images/manager.ts";
+import type { PodNetwork } from "./network/network.ts";
+import { createBackoff, RESTART_BACKOFF } from "./plan/backoff.ts";
+import { createPodManager, type PodManager } from "./pod-manager.ts";
+import { createReferenceStore } from "./references/store.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { createStatusWriter } from "./status/writer.ts";
+import type { NodeStorage } from "./storage.ts";
+import { createTokenSource } from "./volumes/tokens.ts";
+
+export interface KubeletParts {
+  readonly config: KubeletConfig;
+  readonly identity: NodeIdentity;
+  readonly node: NodeFacts;
+  readonly runtime: Runtime;
+  readonly network: PodNetwork;
+  readonly storage: NodeStorage;
+  readonly client: Client;
+  readonly events: EventRecorder;
+  services(): Iterable<Service>;
+  admit(pod: Pod, manager: PodManager): { reason: string; message: string } | undefined;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+export interface Kubelet {
+  readonly ctx: KubeletContext;
+  readonly pods: PodManager;
+}
+
+/** Starts following the engine; pods are handed to `pods`. */
+export function createKubelet(parts: KubeletParts): Kubelet {
+  const { runtime, config, log, now, signal, client, identity } = parts;
+  const engine = createEngineView({ runtime, labels: nodeLabels(identity), log, signal });
+  const ctx: KubeletContext = {
+    ...parts,
+    engine,
+    images: createImageManager({ runtime, maxParallel: config.maxParallelPulls, log, now, signal }),
+    references: createReferenceStore(client, (uid) => pods.wake(uid)),
+    tokens: createTokenSource(client, now),
+    statuses: createStatusWriter(client, log, signal),
+    restarts: createBackoff(RESTART_BACKOFF),
+    services: () => parts.services(),
+    admit: (pod) => parts.admit(pod, pods),
+  };
+  const pods: PodManager = createPodManager(ctx);
+  return { ctx, pods };
+}
