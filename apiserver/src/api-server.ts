@@ -1,9 +1,16 @@
 import type { Logger } from "@coracle/shared/log.ts";
 import { healthPaths, type HealthChecks } from "./discovery/health.ts";
+import type { Audit } from "./audit/audit.ts";
 import { createNonResource, type PathHandler } from "./discovery/non-resource.ts";
 import { createOpenApiDocuments } from "./discovery/openapi.ts";
 import { createInFlight } from "./http/in-flight.ts";
-import { createPipeline, type Authenticate, type Impersonate, type Pipeline } from "./http/pipeline.ts";
+import {
+  createPipeline,
+  type Authenticate,
+  type Impersonate,
+  type Observe,
+  type Pipeline,
+} from "./http/pipeline.ts";
 import { kinds as builtIn } from "./kinds/index.ts";
 import type { Kind } from "./registry/kind.ts";
 import type { Admit, Authorize, Registry } from "./registry/registry.ts";
@@ -30,6 +37,8 @@ export interface ApiServerOptions {
   readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
   /** Texts for `kubectl explain`. */
   readonly descriptions?: Descriptions | undefined;
+  readonly observe?: Observe | undefined;
+  readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;
   readonly now?: (() => Date) | undefined;
 }
@@ -68,6 +77,8 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     }),
     inFlight: createInFlight(),
     impersonate: options.impersonate,
+    observe: options.observe,
+    audit: options.audit,
     log: options.log,
   });
   return { ...pipeline, registry };

@@ -8,17 +8,23 @@ import { ApiError, internalError, serviceUnavailable } from "@coracle/shared/err
 import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
 import { createAdmit, selectPlugins } from "./admission/index.ts";
 import { createApiServer, type ApiServer } from "./api-server.ts";
+import type { PathHandler } from "./discovery/non-resource.ts";
+import { createApiMetrics } from "./http/metrics.ts";
+import { openAudit } from "./audit/open.ts";
 import { createHttpsServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
+import { openidConfiguration } from "./identity/discovery.ts";
 import { createNodeCredentials, type NodeCredentialsRequest } from "./identity/node-credentials.ts";
 import { CHANGES_PATH, createChangesHandler } from "./nats/changes.ts";
 import { serveApi } from "./nats/serve.ts";
 import { bootstrapCluster } from "./registry/bootstrap/bootstrap.ts";
 import { keepKubernetesService, ownAddress } from "./registry/bootstrap/kubernetes-service.ts";
 import { runServiceRepair, type RepairAccess } from "./kinds/services/repair.ts";
+import { expireEvents } from "./registry/event-expiry.ts";
 import type { OpenNodeStream, Registry } from "./registry/registry.ts";
 import { createSecurity, type Security } from "./security.ts";
 import { runCompaction } from "./store/compaction.ts";
+import type { Store } from "./store/store.ts";
 import { openStore } from "./store/open.ts";
 import { createWatchCache } from "./watch/cache.ts";
 import { startFeedPublisher } from "./watch/feed.ts";
@@ -43,6 +49,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   let bus: Bus | undefined;
   const busCheck = (): string | undefined => (bus?.connected ? undefined : "not connected");
   const stopping = (): string | undefined => (signal.aborted ? "the server is shutting down" : undefined);
+  const metrics = createApiMetrics(cache);
   const server = await createApiServer(
     {
       store,
@@ -58,7 +65,20 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
           { name: "shutdown", run: stopping },
         ],
       },
-      paths: () => new Map([[CHANGES_PATH, createChangesHandler({ cache, authorize: security.authorize })]]),
+      paths: () =>
+        new Map<string, PathHandler>([
+          [CHANGES_PATH, createChangesHandler({ cache, authorize: security.authorize })],
+          ["/metrics", metrics.handler],
+          ...issuerPaths(security),
+        ]),
+      observe: metrics.observe,
+      audit: openAudit({
+        path: process.env["CORACLE_AUDIT_LOG"],
+        policyPath: process.env["CORACLE_AUDIT_POLICY"],
+        now,
+        log,
+      }),
+      components: [{ name: "etcd-0", check: storeCheck(store) }],
       log,
       now,
     },
@@ -91,6 +111,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
     port,
     log,
   };
+  expireEvents(server.registry, signal, log);
   void runServiceRepair(repairAccess(server.registry), {
     cidr: serviceCIDR,
     signal,
@@ -117,6 +138,33 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
 const admissionPlugins = {
   enable: process.env["CORACLE_ENABLE_ADMISSION_PLUGINS"],
   disable: process.env["CORACLE_DISABLE_ADMISSION_PLUGINS"],
+};
+
+const json = { "content-type": "application/json" };
+
+/** Where others learn to check ServiceAccount tokens. */
+const issuerPaths = ({ issuerUrl, keys }: Security): [string, PathHandler][] => [
+  [
+    "/.well-known/openid-configuration",
+    () => ({ status: 200, headers: json, body: JSON.stringify(openidConfiguration(issuerUrl, keys)) }),
+  ],
+  [
+    "/openid/v1/jwks",
+    () => ({
+      status: 200,
+      headers: { "content-type": "application/jwk-set+json" },
+      body: JSON.stringify(keys.jwks),
+    }),
+  ],
+];
+
+const storeCheck = (store: Store) => async (): Promise<string | undefined> => {
+  try {
+    await store.revision();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 };
 
 const repairAccess = ({ store, cache, now }: Registry): RepairAccess => ({

@@ -1,10 +1,12 @@
 import { ApiError, internalError, pathNotFound } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import type { Audit, AuditRecord } from "../audit/audit.ts";
 import { denied } from "../authz/denied.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
 import type { Authorize, Call, Registry } from "../registry/registry.ts";
 import { respondStatus } from "../registry/respond.ts";
 import { route } from "../registry/route.ts";
+import { audited } from "./audited.ts";
 import type { InFlight } from "./in-flight.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
@@ -17,15 +19,18 @@ export type NonResourceHandler = (
   user: UserInfo,
 ) => ApiResponse | Promise<ApiResponse> | undefined;
 
+export type Observe = (info: RequestInfo, response: ApiResponse, milliseconds: number) => void;
+
 export interface PipelineParts {
   readonly registry: Registry;
   readonly authenticate: Authenticate;
   readonly impersonate?: Impersonate | undefined;
   readonly nonResource: NonResourceHandler;
   readonly inFlight?: InFlight | undefined;
+  readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;
   /** Told of every answered request, for metrics. */
-  readonly observe?: ((info: RequestInfo, response: ApiResponse, milliseconds: number) => void) | undefined;
+  readonly observe?: Observe | undefined;
 }
 
 export interface Pipeline {
@@ -43,21 +48,37 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     async handle(request) {
       const started = performance.now();
       const info = parseRequestInfo(request.method, request.path, request.query);
-      const response = await answer(parts, request, info);
-      parts.observe?.(info, response, performance.now() - started);
-      return response;
+      const record = parts.audit?.(request, info);
+      const response = await answer(parts, { request, info, record });
+      // A resource that is not served must not make a new series.
+      const counted = isServed(parts.registry, info) ? info : unknown(info);
+      parts.observe?.(counted, response, performance.now() - started);
+      return record ? audited(record, request, response) : response;
     },
     async enter(request) {
       const info = parseRequestInfo(request.method, request.path, request.query);
-      const user = await identify(parts, request, info);
+      const record = parts.audit?.(request, info);
+      const user = await identify(parts, { request, info, record });
+      record?.started(101);
       return callOf(parts.registry, { request, info, user }).call;
     },
   };
 }
 
-async function answer(parts: PipelineParts, request: ApiRequest, info: RequestInfo): Promise<ApiResponse> {
+const isServed = (registry: Registry, info: RequestInfo): boolean =>
+  info.isResource && registry.resources.find(info.group, info.version, info.resource) !== undefined;
+const unknown = (info: RequestInfo): RequestInfo => (info.isResource ? { ...info, isResource: false } : info);
+
+interface Arrived {
+  readonly request: ApiRequest;
+  readonly info: RequestInfo;
+  readonly record?: AuditRecord | undefined;
+}
+
+async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiResponse> {
+  const { request, info } = arrived;
   try {
-    const user = await identify(parts, request, info);
+    const user = await identify(parts, arrived);
     const leave = parts.inFlight?.enter(user, info);
     try {
       return await serve(parts, { request, info, user });
@@ -70,10 +91,11 @@ async function answer(parts: PipelineParts, request: ApiRequest, info: RequestIn
 }
 
 /** Who asks, and whether they may. @throws ApiError 401, 403 */
-async function identify(parts: PipelineParts, request: ApiRequest, info: RequestInfo): Promise<UserInfo> {
+async function identify(parts: PipelineParts, { request, info, record }: Arrived): Promise<UserInfo> {
   const { authorize } = parts.registry;
   const own = await parts.authenticate(request);
   const user = parts.impersonate?.(request.headers, own, authorize) ?? own;
+  record?.identified(own, user === own ? undefined : user);
   const decision = authorize(user, info);
   if (!decision.allowed) throw denied(user, info, decision.reason);
   return user;

@@ -1,5 +1,4 @@
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import type { DeleteOptions } from "@coracle/shared/api/generated/meta-v1.ts";
 import type { Eviction, PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
 import { badRequest, internalError } from "@coracle/shared/errors.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";

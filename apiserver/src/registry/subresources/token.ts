@@ -1,4 +1,3 @@
-import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
 import type { ServiceAccount } from "@coracle/shared/api/generated/core-v1.ts";
 import { badRequest, serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../../request.ts";
