@@ -35,7 +35,8 @@ async function logs(pod: Pod): Promise<string> {
   const id = pod.status?.containerStatuses?.[0]?.containerID?.replace("docker://", "") ?? "";
   let text = "";
   const query = { follow: false, timestamps: false };
-  for await (const { data } of await runtime.logs(id, query, new AbortController().signal)) text += data.toString();
+  for await (const { data } of await runtime.logs(id, query, new AbortController().signal))
+    text += data.toString();
   return text;
 }
 
@@ -77,7 +78,9 @@ test("environment, arguments and files come from ConfigMaps, Secrets and the pod
         name: "main",
         image: BUSYBOX,
         command: ["sh", "-c"],
-        args: ["echo $(GREETING) $P_size $PASSWORD $POD $IP; cat /s/colour /k/password; grep ' /k ' /proc/mounts"],
+        args: [
+          "echo $(GREETING) $P_size $PASSWORD $POD $IP; cat /s/colour /k/password; grep ' /k ' /proc/mounts",
+        ],
         env: [
           { name: "WHO", value: "world" },
           { name: "GREETING", value: "hello-$(WHO)" },
@@ -115,7 +118,11 @@ test("a container that fails is restarted, backed off, and its last words are ke
     restartCount: 1,
     ready: false,
     lastState: { terminated: { exitCode: 3, reason: "Error", message: "bye\n" } },
-    state: { waiting: { message: expect.stringContaining("back-off 10s restarting failed container=main") as string } },
+    state: {
+      waiting: {
+        message: expect.stringContaining("back-off 10s restarting failed container=main") as string,
+      },
+    },
   });
   node.deletePod("crash");
   await node.client.until(NAMESPACE, "crash", gone);
@@ -169,7 +176,11 @@ test("readiness follows its probe, liveness restarts", async () => {
       {
         ...sleeper("touch /tmp/alive; while :; do sleep 0.1; done"),
         readinessProbe: { exec: { command: ["test", "-f", "/tmp/ready"] }, periodSeconds: 1 },
-        livenessProbe: { exec: { command: ["test", "-f", "/tmp/alive"] }, periodSeconds: 1, failureThreshold: 1 },
+        livenessProbe: {
+          exec: { command: ["test", "-f", "/tmp/alive"] },
+          periodSeconds: 1,
+          failureThreshold: 1,
+        },
       },
     ],
   });
@@ -177,13 +188,21 @@ test("readiness follows its probe, liveness restarts", async () => {
   expect(ready(running)).toBe(false);
   const id = running.status?.containerStatuses?.[0]?.containerID?.replace("docker://", "") ?? "";
   const exec = async (...command: string[]): Promise<void> => {
-    const session = await runtime.exec(id, { command, stdin: false, tty: false }, new AbortController().signal);
+    const session = await runtime.exec(
+      id,
+      { command, stdin: false, tty: false },
+      new AbortController().signal,
+    );
     for await (const part of session.output()) void part;
   };
   await exec("touch", "/tmp/ready");
   await node.client.until(NAMESPACE, "probed", ready);
   await exec("rm", "/tmp/alive");
-  await node.client.until(NAMESPACE, "probed", (pod) => pod?.status?.containerStatuses?.[0]?.restartCount === 1);
+  await node.client.until(
+    NAMESPACE,
+    "probed",
+    (pod) => pod?.status?.containerStatuses?.[0]?.restartCount === 1,
+  );
   node.deletePod("probed", 0);
   await node.client.until(NAMESPACE, "probed", gone);
 });

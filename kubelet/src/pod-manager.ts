@@ -152,7 +152,8 @@ export function createPodManager(ctx: KubeletContext): PodManager {
       const entry = entries.get(uid);
       if (!entry) {
         // One that ended before this kubelet began, and left nothing, needs no worker.
-        const over = isTerminal(pod) && !pod.metadata.deletionTimestamp && [...ctx.engine.ofPod(uid)].length === 0;
+        const over =
+          isTerminal(pod) && !pod.metadata.deletionTimestamp && [...ctx.engine.ofPod(uid)].length === 0;
         if (!over) start(pod, source);
         return;
       }

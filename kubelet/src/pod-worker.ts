@@ -28,7 +28,9 @@ export function startPodWorker(run: PodRun): PodWorker {
     new Promise((resolve) => {
       if (woken) return resolve();
       const timer =
-        until === undefined ? undefined : setTimeout(wakeNow, Math.max(1, Math.min(until - ctx.now(), 2 ** 31 - 1)));
+        until === undefined
+          ? undefined
+          : setTimeout(wakeNow, Math.max(1, Math.min(until - ctx.now(), 2 ** 31 - 1)));
       resume = () => {
         clearTimeout(timer);
         resume = undefined;

@@ -101,7 +101,10 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     startedAt: ctx.now(),
     ctx,
     tasks: createTasks(wake, (task, error) =>
-      ctx.log.error({ err: error, task, pod: pod.metadata.name, namespace: pod.metadata.namespace }, "a pod's task failed"),
+      ctx.log.error(
+        { err: error, task, pod: pod.metadata.name, namespace: pod.metadata.namespace },
+        "a pod's task failed",
+      ),
     ),
     ending: new AbortController(),
     instances: new Map(),
@@ -154,7 +157,10 @@ export interface SpecContainer {
 export function containersOf(pod: Pod): SpecContainer[] {
   const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? { containers: [] };
   return [
-    ...initContainers.map((spec) => ({ spec, kind: isSidecar(spec) ? ("sidecar" as const) : ("init" as const) })),
+    ...initContainers.map((spec) => ({
+      spec,
+      kind: isSidecar(spec) ? ("sidecar" as const) : ("init" as const),
+    })),
     ...containers.map((spec) => ({ spec, kind: "main" as const })),
     ...ephemeralContainers.map((spec) => ({ spec: spec as Container, kind: "ephemeral" as const })),
   ];
@@ -172,7 +178,12 @@ export function podEvent(
   container?: SpecContainer | undefined,
 ): void {
   if (run.source === "orphan") return;
-  const list = { init: "initContainers", sidecar: "initContainers", main: "containers", ephemeral: "ephemeralContainers" };
+  const list = {
+    init: "initContainers",
+    sidecar: "initContainers",
+    main: "containers",
+    ephemeral: "ephemeralContainers",
+  };
   const fieldPath = container ? `spec.${list[container.kind]}{${container.spec.name}}` : undefined;
   const subject = { apiVersion: "v1", kind: "Pod", metadata: run.pod.metadata };
   run.ctx.events.record(subject, type, reason, message, fieldPath ? { fieldPath } : undefined);

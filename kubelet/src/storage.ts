@@ -38,3 +38,14 @@ export function createNodeStorage(root: Place): NodeStorage {
     rootOf: (pid) => `/proc/${pid}/root`,
   };
 }
+
+/** `path` of this process as the engine sees it, by the mounts of the container this process is in. */
+export function enginePath(
+  path: string,
+  mounts: readonly { readonly target: string; readonly source: string }[],
+): string {
+  const [best] = mounts
+    .filter(({ target }) => path === target || path.startsWith(target === "/" ? "/" : `${target}/`))
+    .toSorted((a, b) => b.target.length - a.target.length);
+  return best ? posix.join(best.source, path.slice(best.target.length)) : path;
+}

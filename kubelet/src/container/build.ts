@@ -27,7 +27,10 @@ const ANYONE = 0o666;
 
 /** Of the part of the spec that a running container cannot follow: its image. */
 export const specHash = (container: Container): string =>
-  createHash("sha256").update(`${container.name}\0${container.image ?? ""}`).digest("hex").slice(0, 16);
+  createHash("sha256")
+    .update(`${container.name}\0${container.image ?? ""}`)
+    .digest("hex")
+    .slice(0, 16);
 
 /** Where a container's last words are. */
 export const messagePlace = (run: PodRun, container: string, attempt: number) =>
@@ -66,7 +69,9 @@ async function volumeMount(
       ? `${run.ctx.storage.rootOf(sandbox.pid) ?? ""}${sandboxVolumePath(mount.name)}`
       : (path?.here ?? "");
   const engine =
-    plan.kind === "engine" ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name)) : (path?.engine ?? "");
+    plan.kind === "engine"
+      ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name))
+      : (path?.engine ?? "");
   const below = subPath ? await resolveSubPath(here, subPath) : "";
   const propagation =
     mount.mountPropagation === "Bidirectional"
@@ -154,7 +159,9 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
     imageUser: image.user,
     seccompFile: (path) => readFile(join(ctx.storage.host("/var/lib/kubelet/seccomp").here, path), "utf8"),
   });
-  const mounts = await Promise.all((spec.volumeMounts ?? []).map((mount) => volumeMount(input, mount, lookup)));
+  const mounts = await Promise.all(
+    (spec.volumeMounts ?? []).map((mount) => volumeMount(input, mount, lookup)),
+  );
   const message = messagePlace(run, spec.name, attempt);
   await makeFile(message.here);
   const targets = new Set(mounts.map((mount) => mount.target));

@@ -44,7 +44,8 @@ const optionName = (option: string): string => option.split(":", 1)[0] ?? "";
 function baseConf({ pod, clusterDomain, clusterDns, node }: DnsInput): ResolvConf {
   const policy = pod.spec?.dnsPolicy ?? "ClusterFirst";
   if (policy === "None") return { servers: [], searches: [], options: [] };
-  const cluster = policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && !pod.spec?.hostNetwork);
+  const cluster =
+    policy === "ClusterFirstWithHostNet" || (policy === "ClusterFirst" && !pod.spec?.hostNetwork);
   if (!cluster) return node;
   const namespace = pod.metadata.namespace ?? "default";
   const own = [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
@@ -72,9 +73,7 @@ const MAX_HOSTNAME = 63;
 export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; fqdn: string | undefined } {
   const spec = pod.spec;
   if (spec?.hostnameOverride) return { hostname: spec.hostnameOverride, fqdn: undefined };
-  const short = (spec?.hostname || (pod.metadata.name ?? ""))
-    .slice(0, MAX_HOSTNAME)
-    .replace(/[-.]+$/, "");
+  const short = (spec?.hostname || (pod.metadata.name ?? "")).slice(0, MAX_HOSTNAME).replace(/[-.]+$/, "");
   if (!spec?.subdomain) return { hostname: short, fqdn: undefined };
   const fqdn = `${short}.${spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
   return { hostname: spec.setHostnameAsFQDN ? fqdn : short, fqdn };

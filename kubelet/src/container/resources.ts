@@ -20,8 +20,7 @@ export function containerResources(
 ): ContainerResources {
   const { limits, requests } = container.resources ?? {};
   const cpuLimit = resourceAmount("cpu", limits?.["cpu"] ?? "0");
-  const cpuRequest =
-    requests?.["cpu"] === undefined ? cpuLimit : resourceAmount("cpu", requests["cpu"]);
+  const cpuRequest = requests?.["cpu"] === undefined ? cpuLimit : resourceAmount("cpu", requests["cpu"]);
   const memory = resourceAmount("memory", limits?.["memory"] ?? "0");
   return {
     cpuShares: cpuShares(cpuRequest),

@@ -59,7 +59,10 @@ export async function containerSecurity(input: SecurityInput): Promise<Container
   const profile = own?.seccompProfile ?? pod?.seccompProfile;
   const apparmor = own?.appArmorProfile ?? pod?.appArmorProfile;
   const selinux = own?.seLinuxOptions ?? pod?.seLinuxOptions;
-  const groups = new Set([...(pod?.supplementalGroups ?? []), ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup])]);
+  const groups = new Set([
+    ...(pod?.supplementalGroups ?? []),
+    ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup]),
+  ]);
   const user =
     uid === undefined
       ? gid === undefined

@@ -6,7 +6,8 @@ const hasAddress = (service: Service): boolean => {
   return ip !== undefined && ip !== "" && ip !== "None";
 };
 const variable = (text: string): string => text.toUpperCase().replaceAll("-", "_");
-const hostPort = (ip: string, port: number): string => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`);
+const hostPort = (ip: string, port: number): string =>
+  ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 
 function variablesOf(service: Service): [string, string][] {
   const name = variable(service.metadata.name ?? "");

@@ -62,7 +62,9 @@ function covers(pattern: string, registry: string, repository: string): boolean 
   const hostMatches =
     wanted.length === given.length &&
     wanted.every((label, i) =>
-      new RegExp(`^${label.replaceAll(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", "[^.]*")}$`).test(given[i] ?? ""),
+      new RegExp(`^${label.replaceAll(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", "[^.]*")}$`).test(
+        given[i] ?? "",
+      ),
     );
   return hostMatches && (path === "" || repository === path || repository.startsWith(`${path}/`));
 }

@@ -80,7 +80,9 @@ const took = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${(ms
 function policyOf(container: Pick<Container, "image" | "imagePullPolicy">): string {
   if (container.imagePullPolicy) return container.imagePullPolicy;
   const parsed = parseImage(container.image ?? "");
-  return !parsed?.digest && (parsed?.tag === undefined || parsed.tag === "latest") ? "Always" : "IfNotPresent";
+  return !parsed?.digest && (parsed?.tag === undefined || parsed.tag === "latest")
+    ? "Always"
+    : "IfNotPresent";
 }
 
 export function createImageManager(options: ImageManagerOptions): ImageManager {
@@ -196,7 +198,11 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
       const policy = policyOf(container);
       if (found && (policy !== "Always" || ensured.get(key) === wish.attempt)) {
         if (ensured.get(key) !== wish.attempt)
-          wish.event("Normal", "Pulled", `Container image "${image}" already present on machine and can be accessed by the pod`);
+          wish.event(
+            "Normal",
+            "Pulled",
+            `Container image "${image}" already present on machine and can be accessed by the pod`,
+          );
         return present(key, wish, found);
       }
       if (policy === "Never") {
@@ -206,7 +212,11 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
           failures.set(key, { at: now(), message, reported: true });
           fail(wish, { reason: "ErrImageNeverPull", message }, undefined);
         }
-        return { kind: "waiting", waiting: { reason: "ErrImageNeverPull", message }, until: now() + INFO_TTL_MS };
+        return {
+          kind: "waiting",
+          waiting: { reason: "ErrImageNeverPull", message },
+          until: now() + INFO_TTL_MS,
+        };
       }
       const failure = failures.get(key);
       const wait = failure && backoff.get(key, failure.at);

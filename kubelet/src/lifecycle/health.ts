@@ -38,7 +38,11 @@ export function watchHealth(
   if (!probed) return;
 
   const begin = (which: ProbeKind): void => {
-    const probe = { startup: spec.startupProbe, liveness: spec.livenessProbe, readiness: spec.readinessProbe }[which];
+    const probe = {
+      startup: spec.startupProbe,
+      liveness: spec.livenessProbe,
+      readiness: spec.readinessProbe,
+    }[which];
     if (!probe) return;
     startProbe({
       kind: which,

@@ -67,7 +67,18 @@ export async function runHook(
   }
 }
 
-function report(run: PodRun, container: SpecContainer, which: "postStart" | "preStop", message: string): void {
+function report(
+  run: PodRun,
+  container: SpecContainer,
+  which: "postStart" | "preStop",
+  message: string,
+): void {
   const reason = which === "postStart" ? "FailedPostStartHook" : "FailedPreStopHook";
-  podEvent(run, "Warning", reason, `${which === "postStart" ? "PostStartHook" : "PreStopHook"} failed: ${message}`, container);
+  podEvent(
+    run,
+    "Warning",
+    reason,
+    `${which === "postStart" ? "PostStartHook" : "PreStopHook"} failed: ${message}`,
+    container,
+  );
 }

@@ -8,7 +8,8 @@ const BYTES = 2048;
 export async function lastLines(runtime: Runtime, id: string, signal: AbortSignal): Promise<string> {
   const query = { follow: false, timestamps: false, tail: LINES };
   let text = "";
-  for await (const { data } of await runtime.logs(id, query, signal)) text = (text + data.toString()).slice(-BYTES);
+  for await (const { data } of await runtime.logs(id, query, signal))
+    text = (text + data.toString()).slice(-BYTES);
   return text;
 }
 

@@ -5,7 +5,15 @@ import { podUid } from "../container/names.ts";
 import { credentialsFor } from "../images/credentials.ts";
 import type { ImageAnswer } from "../images/manager.ts";
 import { attemptOf } from "../plan/plan.ts";
-import { instancesOf, isEnding, podEvent, sandboxOf, type PodRun, type Prepared, type SpecContainer } from "../pod.ts";
+import {
+  instancesOf,
+  isEnding,
+  podEvent,
+  sandboxOf,
+  type PodRun,
+  type Prepared,
+  type SpecContainer,
+} from "../pod.ts";
 import { isNameTaken, RuntimeFailure, type ContainerSpec, type ImageInfo } from "../runtime/runtime.ts";
 import { watchHealth } from "./health.ts";
 import { runHook } from "./hooks.ts";
@@ -155,4 +163,3 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
 /** Restarts are counted per container and image. */
 export const restartKey = (run: PodRun, { spec }: SpecContainer): string =>
   `${podUid(run.pod)}/${spec.name}/${specHash(spec)}`;
-

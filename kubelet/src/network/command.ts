@@ -7,7 +7,11 @@ export interface CommandOptions {
 }
 
 /** Resolves to standard output. Rejects with standard error when it fails. */
-export function command(name: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export function command(
+  name: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(name, args, {
       stdio: ["pipe", "pipe", "pipe"],

@@ -69,7 +69,9 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   };
   const writeRules = async (): Promise<void> => {
     const { clusterPodCidr: podCidr, nodesSubnet, apiPort } = options;
-    await applyRules(nodeRules({ podCidr, nodesSubnet, nodeAddresses, apiPort }, [...hostPorts.values()].flat()));
+    await applyRules(
+      nodeRules({ podCidr, nodesSubnet, nodeAddresses, apiPort }, [...hostPorts.values()].flat()),
+    );
   };
 
   return {

@@ -19,7 +19,8 @@ export interface HostPort {
 }
 
 const TABLE = "coracle_node";
-const set = (items: readonly string[]): string => (items.length > 0 ? `elements = { ${items.join(", ")} }` : "");
+const set = (items: readonly string[]): string =>
+  items.length > 0 ? `elements = { ${items.join(", ")} }` : "";
 
 /**
  * The table as one atomic replacement. What leaves the cluster takes the node's address; pods reach nodes and the API on the nodes'

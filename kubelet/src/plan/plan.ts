@@ -159,7 +159,11 @@ const mainsAreOver = ({ pod, main }: PlanInput): boolean =>
   main.length > 0 && main.every((view) => exited(view) && !wantsStart(pod, view));
 
 /** Whether a pod whose sandbox is gone needs a new one: not when everything has ended for good. */
-export function needsSandbox(pod: Pod, init: readonly ContainerView[], main: readonly ContainerView[]): boolean {
+export function needsSandbox(
+  pod: Pod,
+  init: readonly ContainerView[],
+  main: readonly ContainerView[],
+): boolean {
   const seen = [...init, ...main].filter((view) => view.newest);
   if (seen.length === 0) return true;
   if (main.some((view) => view.newest)) return main.some((view) => wantsStart(pod, view));
@@ -167,4 +171,5 @@ export function needsSandbox(pod: Pod, init: readonly ContainerView[], main: rea
   return !failed || initMayRetry(pod, failed);
 }
 
-export const attemptOf = (container: RuntimeContainer): number => Number(container.labels[LABEL.attempt] ?? 0);
+export const attemptOf = (container: RuntimeContainer): number =>
+  Number(container.labels[LABEL.attempt] ?? 0);

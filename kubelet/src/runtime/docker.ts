@@ -44,7 +44,11 @@ async function engine<T>(work: Promise<T>): Promise<T> {
       name?: string;
     };
     if (name === "AbortError") throw error;
-    throw new RuntimeFailure((json?.message ?? message ?? String(error)).replace(/^\(HTTP code \d+\) [^-]* - /, "").trim(), statusCode ?? 0, error);
+    throw new RuntimeFailure(
+      (json?.message ?? message ?? String(error)).replace(/^\(HTTP code \d+\) [^-]* - /, "").trim(),
+      statusCode ?? 0,
+      error,
+    );
   }
 }
 const unlessStatus = async <T>(work: Promise<T>, ...statuses: number[]): Promise<T | undefined> => {
@@ -59,7 +63,8 @@ const unlessStatus = async <T>(work: Promise<T>, ...statuses: number[]): Promise
 /** `repo`, `repo:tag` and `repo@digest`; a missing tag is `latest`, since the engine would pull every tag. */
 export function splitReference(reference: string): { fromImage: string; tag: string } {
   const at = reference.indexOf("@");
-  if (at >= 0) return { fromImage: reference.slice(0, at).replace(/:[^:/]*$/, ""), tag: reference.slice(at + 1) };
+  if (at >= 0)
+    return { fromImage: reference.slice(0, at).replace(/:[^:/]*$/, ""), tag: reference.slice(at + 1) };
   const colon = reference.lastIndexOf(":");
   return colon > reference.lastIndexOf("/")
     ? { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) }
@@ -125,7 +130,11 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
     }
   };
 
-  const session = (socket: Duplex, tty: boolean, parts: Pick<Session, "resize" | "exitCode" | "kill">): Session => ({
+  const session = (
+    socket: Duplex,
+    tty: boolean,
+    parts: Pick<Session, "resize" | "exitCode" | "kill">,
+  ): Session => ({
     stdin: socket,
     output: () => (tty ? raw(socket) : demultiplex(socket)),
     ...parts,
@@ -193,8 +202,14 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
       const found = await unlessStatus(docker.getContainer(id).inspect(), 404);
       return found && toContainer(found);
     },
-    createSandbox: async (spec) => (await engine(docker.createContainer(sandboxOptions(spec, minOomScore)))).id,
-    createContainer: async (spec) => (await engine(docker.createContainer(containerOptions(spec, minOomScore)))).id,
+    mounts: async (id) => {
+      const found = await engine(docker.getContainer(id).inspect());
+      return found.Mounts.map(({ Destination, Source }) => ({ target: Destination, source: Source }));
+    },
+    createSandbox: async (spec) =>
+      (await engine(docker.createContainer(sandboxOptions(spec, minOomScore)))).id,
+    createContainer: async (spec) =>
+      (await engine(docker.createContainer(containerOptions(spec, minOomScore)))).id,
     start: async (id) => {
       await unlessStatus(docker.getContainer(id).start(), 304);
     },
@@ -230,7 +245,10 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
         serveraddress: auth.serverAddress,
       };
       const stream = await engine(
-        docker.createImage((authconfig ?? {}) as object, { ...splitReference(reference), abortSignal: signal }),
+        docker.createImage((authconfig ?? {}) as object, {
+          ...splitReference(reference),
+          abortSignal: signal,
+        }),
       );
       for await (const line of lines(stream as Readable)) {
         const progress = JSON.parse(line) as { error?: string };

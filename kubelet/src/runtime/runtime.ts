@@ -212,6 +212,8 @@ export interface Runtime {
   list(labels: Labels): Promise<readonly { readonly id: string; readonly state: RunState }[]>;
   /** Undefined when there is none. */
   inspect(id: string): Promise<RuntimeContainer | undefined>;
+  /** What a container mounts, by the engine's paths: how this process's own files are found for others to bind. */
+  mounts(id: string): Promise<readonly { readonly target: string; readonly source: string }[]>;
   createSandbox(spec: SandboxSpec): Promise<string>;
   createContainer(spec: ContainerSpec): Promise<string>;
   start(id: string): Promise<void>;

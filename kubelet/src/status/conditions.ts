@@ -50,7 +50,9 @@ function ready(input: StatusInput, containers: Verdict): Verdict {
   const missing = (input.pod.spec?.readinessGates ?? []).flatMap(({ conditionType }) => {
     const found = input.pod.status?.conditions?.find((c) => c.type === conditionType);
     if (!found) return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
-    return found.status === "True" ? [] : [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`];
+    return found.status === "True"
+      ? []
+      : [`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`];
   });
   return missing.length === 0 ? TRUE : no("ReadinessGatesNotReady", missing.join(", "));
 }

@@ -13,7 +13,11 @@ function digestOf(run: PodRun, imageId: string): string {
 }
 
 const statusBefore = (run: PodRun, name: string): ContainerStatus | undefined => {
-  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = run.pod.status ?? {};
+  const {
+    initContainerStatuses = [],
+    containerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = run.pod.status ?? {};
   return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(
     (s) => s.name === name,
   );
@@ -33,7 +37,10 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
     previous: newest?.state === "created" ? instances[2] : previous,
     started: health ? health.started && health.hook !== "running" && health.hook !== "failed" : false,
     ready: health?.ready ?? false,
-    waiting: shown?.state === "running" ? undefined : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
+    waiting:
+      shown?.state === "running"
+        ? undefined
+        : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
     messageOf: (id) => run.messages.get(id),
     imageDigest: shown && digestOf(run, shown.imageId),
     before: statusBefore(run, spec.name),
@@ -60,7 +67,8 @@ function disruption(run: PodRun): PodCondition[] {
 export function statusOf(run: PodRun): PodStatus {
   const { ctx } = run;
   const sandbox = sandboxOf(run);
-  const up = sandbox?.state === "running" && (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
+  const up =
+    sandbox?.state === "running" && (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
   const previous = ctx.statuses.current(run.uid) ?? run.pod.status;
   const ips = podIPs(run);
   return podStatus({

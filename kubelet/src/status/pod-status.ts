@@ -1,10 +1,5 @@
 /** A pod's status from the state of its containers. Pure; the rules and texts are upstream's. */
-import type {
-  ContainerStatus,
-  Pod,
-  PodCondition,
-  PodStatus,
-} from "@coracle/shared/api/generated/core-v1.ts";
+import type { ContainerStatus, Pod, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar, podQosClass } from "@coracle/shared/meta/pods.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { containerStatus, type ContainerFacts } from "./container-status.ts";
@@ -87,14 +82,13 @@ export function podStatus(input: StatusInput): PodStatus {
     (pod.spec?.initContainers?.length ?? 0) > 0 &&
     !input.containers.some((c) => c.kind === "main" && c.newest !== undefined);
   const of = (...kinds: ContainerFacts["kind"][]): ContainerStatus[] =>
-    input.containers
-      .filter((c) => kinds.includes(c.kind))
-      .map((c) => containerStatus(c, initializing));
+    input.containers.filter((c) => kinds.includes(c.kind)).map((c) => containerStatus(c, initializing));
   const init = of("init", "sidecar");
   const main = of("main");
   const ephemeral = of("ephemeral");
   // A pod that has ended stays ended.
-  const settled = previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
+  const settled =
+    previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
   const phase: Phase =
     settled === "Succeeded" || settled === "Failed"
       ? settled

@@ -5,7 +5,14 @@ import { endContainer, endPod } from "../lifecycle/end.ts";
 import { startContainer } from "../lifecycle/start.ts";
 import { attemptOf, planContainers, type Kill } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
-import { containersOf, instancesOf, isEnding, runningInstances, type PodRun, type SpecContainer } from "../pod.ts";
+import {
+  containersOf,
+  instancesOf,
+  isEnding,
+  runningInstances,
+  type PodRun,
+  type SpecContainer,
+} from "../pod.ts";
 import type { PodStep } from "./step.ts";
 
 const DEFAULT_GRACE_SECONDS = 30;

@@ -5,7 +5,15 @@ import { endPod } from "../lifecycle/end.ts";
 import { prepareContainer } from "../lifecycle/start.ts";
 import { attemptOf, needsSandbox } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
-import { containersOf, existing, podEvent, runningInstances, sandboxesOf, sandboxOf, type PodRun } from "../pod.ts";
+import {
+  containersOf,
+  existing,
+  podEvent,
+  runningInstances,
+  sandboxesOf,
+  sandboxOf,
+  type PodRun,
+} from "../pod.ts";
 import { isNameTaken, type RuntimeContainer, type SandboxSpec } from "../runtime/runtime.ts";
 import { planVolume } from "../volumes/index.ts";
 import type { PodStep } from "./step.ts";
@@ -14,7 +22,10 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
   const { pod, ctx } = run;
   const host = pod.spec?.hostNetwork ? ctx.node.containerId : undefined;
   const { hostname } = podHostname(pod, ctx.config.clusterDomain);
-  const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [name, value]);
+  const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [
+    name,
+    value,
+  ]);
   return {
     name: sandboxName(pod, attempt),
     labels: {

@@ -92,7 +92,8 @@ export const volumes: PodStep = {
   },
   erase: async (run) => {
     const { runtime, identity } = run.ctx;
-    if (run.source !== "orphan" && run.volumes.size === 0 && !(run.pod.spec?.volumes ?? []).length) return true;
+    if (run.source !== "orphan" && run.volumes.size === 0 && !(run.pod.spec?.volumes ?? []).length)
+      return true;
     const found = await runtime.listVolumes({ [LABEL.node]: identity.node, [LABEL.podUid]: run.uid });
     for (const { name } of found) await runtime.removeVolume(name);
     run.volumes.clear();
