@@ -21,7 +21,13 @@ export interface History {
 
 export const emptyHistory: History = { recommendations: [], ups: [], downs: [] };
 
-const UP: Required<Pick<HPAScalingRules, "stabilizationWindowSeconds" | "selectPolicy" | "policies">> = {
+interface Rules {
+  readonly stabilizationWindowSeconds: number;
+  readonly selectPolicy: string;
+  readonly policies: readonly HPAScalingPolicy[];
+}
+
+const UP: Rules = {
   stabilizationWindowSeconds: 0,
   selectPolicy: "Max",
   policies: [
@@ -29,13 +35,13 @@ const UP: Required<Pick<HPAScalingRules, "stabilizationWindowSeconds" | "selectP
     { type: "Percent", value: 100, periodSeconds: 15 },
   ],
 };
-const DOWN: typeof UP = {
+const DOWN: Rules = {
   stabilizationWindowSeconds: 300,
   selectPolicy: "Max",
   policies: [{ type: "Percent", value: 100, periodSeconds: 15 }],
 };
 
-const rulesOf = (given: HPAScalingRules | undefined, defaults: typeof UP): typeof UP => ({
+const rulesOf = (given: HPAScalingRules | undefined, defaults: Rules): Rules => ({
   stabilizationWindowSeconds: given?.stabilizationWindowSeconds ?? defaults.stabilizationWindowSeconds,
   selectPolicy: given?.selectPolicy ?? defaults.selectPolicy,
   policies: given?.policies && given.policies.length > 0 ? given.policies : defaults.policies,
@@ -88,7 +94,7 @@ function stabilize({ spec, current, desired, history, now }: LimitInput): number
     if (at > now - up * 1000) lowest = Math.min(lowest, replicas);
     if (at > now - down * 1000) highest = Math.max(highest, replicas);
   }
-  return Math.min(Math.max(current, lowest), Math.max(highest, lowest));
+  return Math.min(Math.max(current, lowest), highest);
 }
 
 interface Bounded {
@@ -147,7 +153,7 @@ function applyPolicies(input: LimitInput): Bounded {
   return { replicas: desired };
 }
 
-const choose = (rules: typeof UP, largest: boolean, values: readonly number[]): number =>
+const choose = (rules: Rules, largest: boolean, values: readonly number[]): number =>
   (rules.selectPolicy === "Min") === largest ? Math.min(...values) : Math.max(...values);
 
 function upLimit({ spec, current, history, now }: LimitInput): number {

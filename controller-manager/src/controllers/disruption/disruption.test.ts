@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { deployments, podDisruptionBudgets } from "@coracle/shared/api/resources.ts";
+import { NAMESPACE, startHarness } from "../../testing/harness.ts";
+import { deploymentController } from "../deployment/deployment.ts";
+import { replicaSetController } from "../replicaset.ts";
+import { disruptionController } from "./disruption.ts";
+
+const labels = { app: "web" };
+
+test("a budget counts its pods and says how many may go, whatever owns them", async () => {
+  await using h = await startHarness({
+    controllers: [deploymentController(), replicaSetController(), disruptionController()],
+    kubelet: true,
+  });
+  const at = (name: string) => ({ name, namespace: NAMESPACE });
+  const selector = { matchLabels: labels };
+  await h.client.create(podDisruptionBudgets, { metadata: at("share"), spec: { maxUnavailable: "25%", selector } });
+  await h.client.create(podDisruptionBudgets, { metadata: at("least"), spec: { minAvailable: 3, selector } });
+  await h.client.create(deployments, {
+    metadata: at("web"),
+    spec: {
+      replicas: 4,
+      selector,
+      template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "nginx" }] } },
+    },
+  });
+  const share = await h.eventually("four healthy", async () => {
+    const budget = await h.client.get(podDisruptionBudgets, at("share"));
+    return budget.status?.currentHealthy === 4 && budget.status.expectedPods === 4 && budget;
+  });
+  expect(share.status).toMatchObject({ desiredHealthy: 3, disruptionsAllowed: 1 });
+  expect(share.status?.conditions?.[0]).toMatchObject({
+    type: "DisruptionAllowed",
+    status: "True",
+    reason: "SufficientPods",
+  });
+  const least = await h.eventually("counted", async () => {
+    const budget = await h.client.get(podDisruptionBudgets, at("least"));
+    return budget.status?.currentHealthy === 4 && budget;
+  });
+  expect(least.status?.disruptionsAllowed).toBe(1);
+  await h.client.patch(deployments, at("web"), { type: "merge", body: { spec: { replicas: 8 } } });
+  await h.eventually("the scale is followed", async () => {
+    const { status } = await h.client.get(podDisruptionBudgets, at("share"));
+    return status?.expectedPods === 8 && status.currentHealthy === 8 && status.disruptionsAllowed === 2;
+  });
+});
