@@ -2,7 +2,8 @@ import { hostname } from "node:os";
 import type { Runtime, RuntimeContainer } from "../runtime/runtime.ts";
 
 /** The container this kubelet runs in; its host name is its id. Undefined outside of a container. */
-export const ownContainer = (runtime: Runtime): Promise<RuntimeContainer | undefined> => runtime.inspect(hostname());
+export const ownContainer = (runtime: Runtime): Promise<RuntimeContainer | undefined> =>
+  runtime.inspect(hostname());
 
 /**
  * The node's name: given, or `node-<compose replica number>`, so that a re-created container is the same node again.

@@ -1,0 +1,240 @@
+/** The kubelet process: one node of the cluster. Wiring only. */
+import { readFileSync, readlinkSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Node, NodeStatus, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { nodes, pods as podResource, services } from "@coracle/shared/api/resources.ts";
+import { connectBus } from "@coracle/shared/bus/connect.ts";
+import { escapeToken, nodeIdentity } from "@coracle/shared/bus/subjects.ts";
+import { createEventRecorder } from "@coracle/shared/client/events.ts";
+import { createNatsClient } from "@coracle/shared/client/nats.ts";
+import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
+import { runProcess } from "@coracle/shared/process.ts";
+import { refusePod } from "./admit.ts";
+import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
+import { parseResolvConf } from "./container/dns.ts";
+import { createKubelet } from "./kubelet.ts";
+import { startDnsRelay } from "./network/dns-relay.ts";
+import { createNodeNetwork, type Peer } from "./network/node-network.ts";
+import { nodeCredentials } from "./node/credentials.ts";
+import { createPodDirectory } from "./node/directory.ts";
+import { findUplink, readMachine } from "./node/facts.ts";
+import { watchDns } from "./node/health.ts";
+import { runLease } from "./node/lease.ts";
+import { condition, nodeStatus, resourcesOf } from "./node/node-object.ts";
+import { nodeNameOf, ownContainer } from "./node/own-container.ts";
+import { startRegistration } from "./node/registration.ts";
+import { followNotices } from "./references/notices.ts";
+import type { RuntimeContainer } from "./runtime/runtime.ts";
+import { createDockerRuntime } from "./runtime/docker.ts";
+import { createKubeletHttp } from "./stats/http.ts";
+import { createStats } from "./stats/stats.ts";
+import { createNodeStorage, enginePath } from "./storage.ts";
+import { serveNodeStreams } from "./streams/serve.ts";
+
+const env = process.env;
+
+runProcess("kubelet", async ({ log, signal, health, serve }) => {
+  const config = readConfig(env);
+  const runtime = createDockerRuntime();
+  const own = await ownContainer(runtime);
+  const name = nodeNameOf(env, own);
+  const identity = { cluster: config.cluster, node: name };
+  const info = await runtime.info();
+  const here = join(config.data, name);
+  await mkdir(here, { recursive: true });
+  const mounts = own ? await runtime.mounts(own.id) : [];
+  const machine = await readMachine(info, here, KUBELET_VERSION);
+  const uplink = findUplink(config.nodesSubnet);
+  if (!uplink) throw new Error("the node has no network");
+
+  const bus = await connectBus({
+    servers: env["CORACLE_NATS"] ?? "tls://nats:4222",
+    caFile: join(env["CORACLE_PKI"] ?? "/pki", "ca.crt"),
+    authenticator: await nodeCredentials({
+      servers: env["CORACLE_NATS"] ?? "tls://nats:4222",
+      pki: env["CORACLE_PKI"] ?? "/pki",
+      node: name,
+      log,
+      signal,
+    }),
+    identity: nodeIdentity(name),
+    log,
+    signal,
+  });
+  health.add("bus", () => (bus.connected ? undefined : "not connected"));
+  const client = createNatsClient(bus);
+  const informers = createFeedInformerFactory({ bus, client, log });
+  const events = createEventRecorder({ client, component: "kubelet", host: name, log, signal });
+  const nodeCache = informers.for(nodes);
+  const podCache = informers.for(podResource, { shard: name });
+  const serviceCache = informers.for(services);
+
+  const network = createNodeNetwork({
+    clusterPodCidr: config.podCidr,
+    serviceCidr: config.serviceCidr,
+    nodesSubnet: config.nodesSubnet,
+    apiPort: API_PORT,
+    uplink: uplink.name,
+    log,
+  });
+  const { allocatable } = resourcesOf(machine, config.maxPods);
+  const hostResolver = parseResolvConf(readFileSync("/etc/resolv.conf", "utf8"));
+  const loopback = hostResolver.servers.find((server) => server.startsWith("127."));
+  const kubelet = createKubelet({
+    config,
+    identity,
+    node: {
+      name,
+      hostIPs: [uplink.address],
+      allocatable,
+      memoryBytes: machine.memoryBytes,
+      containerId: own?.id,
+      resolvConf: () =>
+        loopback && network.gateway ? { ...hostResolver, servers: [network.gateway] } : hostResolver,
+      networkNamespace: readlinkSync("/proc/self/ns/net"),
+    },
+    runtime,
+    network,
+    storage: createNodeStorage({ here, engine: enginePath(here, mounts) }),
+    client,
+    events,
+    services: () => serviceCache.list(),
+    admit(pod, manager) {
+      const node = nodeCache.get(name);
+      const others = [...manager.runs()].filter((run) => run.pod !== pod && !run.gone).map((run) => run.pod);
+      return node && refusePod(pod, node, others);
+    },
+    log,
+    now: Date.now,
+    signal,
+  });
+
+  // The node and its network: the range comes from the API, routes from the other nodes' objects.
+  const configureNetwork = async (): Promise<void> => {
+    const range = nodeCache.get(name)?.spec?.podCIDR;
+    if (range && !network.ready) {
+      await network.configure(range);
+      if (loopback && network.gateway)
+        await startDnsRelay({ address: network.gateway, upstream: loopback, log, signal });
+      registration.changed();
+    }
+    await network.setPeers(peersOf(nodeCache.list(), name), addressesOf(nodeCache.list()));
+  };
+  let configuring: Promise<void> = Promise.resolve();
+  const onNode = (): void => {
+    configuring = configuring
+      .then(configureNetwork)
+      .catch((error: unknown) => log.error({ err: error }, "node network not set up"));
+  };
+  nodeCache.on({ add: onNode, update: onNode, delete: onNode });
+
+  const status = async (before: NodeStatus | undefined): Promise<NodeStatus> => {
+    const input = { before: before?.conditions ?? [], now: Date.now() };
+    return nodeStatus({
+      ...input,
+      name,
+      address: uplink.address,
+      machine,
+      maxPods: config.maxPods,
+      images: await runtime.listImages(),
+      notReady: network.ready
+        ? undefined
+        : "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod range yet",
+      pressures: [
+        condition(
+          input,
+          "MemoryPressure",
+          "False",
+          "KubeletHasSufficientMemory",
+          "kubelet has sufficient memory available",
+        ),
+        condition(input, "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        condition(
+          input,
+          "PIDPressure",
+          "False",
+          "KubeletHasSufficientPID",
+          "kubelet has sufficient PID available",
+        ),
+      ],
+    });
+  };
+  health.add("node", () => (network.ready ? undefined : "the node has no pod range yet"));
+  health.add("dns", watchDns(config.clusterDns, config.clusterDomain, signal));
+
+  const started = informers.start(signal);
+  await nodeCache.synced(signal);
+  const registration = startRegistration({ name, client, nodes: nodeCache, status, log, signal });
+  onNode();
+  await registration.registered;
+  const lease = runLease(client, name, () => nodeCache.get(name)?.metadata.uid, log, signal);
+  await started;
+
+  // Pods: those of the API first, then what the engine runs for nobody is ended.
+  const uid = (pod: { metadata: { uid?: string | undefined } }): string => pod.metadata.uid ?? "";
+  podCache.on({
+    add: (pod) => kubelet.pods.setPod(pod),
+    update(pod, old) {
+      if (uid(pod) !== uid(old)) kubelet.pods.removePod(uid(old));
+      kubelet.pods.setPod(pod);
+    },
+    delete: (pod) => kubelet.pods.removePod(uid(pod)),
+  });
+  const stopNotices = followNotices(bus, kubelet.ctx.references);
+  await kubelet.pods.removeOrphans();
+  const podsHere = (): Pod[] => [...kubelet.pods.runs()].filter((run) => !run.gone).map((run) => run.pod);
+  const containersHere = (): RuntimeContainer[] =>
+    [...kubelet.ctx.engine.pods()].flatMap((pod) => [...kubelet.ctx.engine.ofPod(pod)]);
+  const stats = createStats({
+    node: name,
+    runtime,
+    containers: containersHere,
+    ofPod: (pod) => kubelet.ctx.engine.ofPod(pod),
+    pods: podsHere,
+    dataDirectory: here,
+    engineDirectory: info.rootDir,
+    signal,
+  });
+  serve(
+    createKubeletHttp({
+      stats,
+      pods: podsHere,
+      containers: containersHere,
+      configuration: () => ({
+        kind: "KubeletConfiguration",
+        apiVersion: "kubelet.config.k8s.io/v1beta1",
+        ...config,
+      }),
+    }),
+  );
+  const stopStreams = serveNodeStreams({
+    nc: bus.nc,
+    subjectPrefix: `node.${escapeToken(name)}`,
+    runtime,
+    pods: createPodDirectory(kubelet.pods),
+    ownPort: Number(env["CORACLE_HEALTH_PORT"] ?? 10248),
+    summary: () => stats.summary(),
+  });
+  log.info({ node: name, address: uplink.address }, "node started");
+  await lease;
+  stopStreams();
+  stopNotices();
+  await kubelet.pods.idle();
+  await bus.close();
+});
+
+const internalAddress = (node: Node): string | undefined =>
+  node.status?.addresses?.find((a) => a.type === "InternalIP")?.address;
+
+function peersOf(all: Iterable<Node>, own: string): Peer[] {
+  return [...all].flatMap((node) => {
+    const address = internalAddress(node);
+    return node.metadata.name !== own && node.spec?.podCIDR && address
+      ? [{ podCidr: node.spec.podCIDR, address }]
+      : [];
+  });
+}
+
+const addressesOf = (all: Iterable<Node>): string[] =>
+  [...all].flatMap((node) => internalAddress(node) ?? []).toSorted();

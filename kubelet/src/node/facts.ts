@@ -1,0 +1,68 @@
+/** What the machine is, as the Node object tells it. */
+import { readFile, statfs } from "node:fs/promises";
+import { availableParallelism, arch, networkInterfaces, release } from "node:os";
+import type { NodeSystemInfo } from "@coracle/shared/api/generated/core-v1.ts";
+import { cidrContains, parseCidr } from "../network/cidr.ts";
+import type { RuntimeInfo } from "../runtime/runtime.ts";
+
+export interface MachineFacts {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+  readonly nodeInfo: NodeSystemInfo;
+}
+
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+export const goArch = (): string => architectures[arch()] ?? arch();
+
+const readText = (file: string): Promise<string> =>
+  readFile(file, "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+
+/** @param data the node's own directory: its file system is the node's storage */
+export async function readMachine(
+  runtime: RuntimeInfo,
+  data: string,
+  version: string,
+): Promise<MachineFacts> {
+  const [memory, disk, machineID, bootID] = await Promise.all([
+    readFile("/proc/meminfo", "utf8"),
+    statfs(data),
+    readText("/etc/machine-id"),
+    readText("/proc/sys/kernel/random/boot_id"),
+  ]);
+  return {
+    cpus: availableParallelism(),
+    memoryBytes: Number(/^MemTotal:\s+(\d+) kB/m.exec(memory)?.[1] ?? 0) * 1024,
+    storageBytes: disk.blocks * disk.bsize,
+    nodeInfo: {
+      machineID,
+      systemUUID: machineID,
+      bootID,
+      kernelVersion: release(),
+      osImage: runtime.osImage,
+      containerRuntimeVersion: `${runtime.name}://${runtime.version}`,
+      kubeletVersion: version,
+      // Deprecated, and still required by the type.
+      kubeProxyVersion: version,
+      operatingSystem: "linux",
+      architecture: goArch(),
+    },
+  };
+}
+
+export interface Uplink {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** The interface on the nodes' network; outside of one, the first that is not loopback. */
+export function findUplink(nodesSubnet: string): Uplink | undefined {
+  const subnet = parseCidr(nodesSubnet);
+  const all = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+    (list ?? []).filter((a) => a.family === "IPv4" && !a.internal).map(({ address }) => ({ name, address })),
+  );
+  return all.find(({ address }) => cidrContains(subnet, address)) ?? all[0];
+}

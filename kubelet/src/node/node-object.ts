@@ -1,0 +1,122 @@
+/** The Node object of this kubelet. Pure: facts in, object out. */
+import type {
+  ContainerImage,
+  Node,
+  NodeCondition,
+  NodeStatus,
+} from "@coracle/shared/api/generated/core-v1.ts";
+import { formatTime } from "@coracle/shared/meta/time.ts";
+import type { ImageInfo } from "../runtime/runtime.ts";
+import { goArch, type MachineFacts } from "./facts.ts";
+
+/** Upstream's nodeStatusMaxImages. */
+const MAX_IMAGES = 50;
+/** Kept free for the node's own needs: upstream's default hard eviction thresholds. */
+const RESERVED_MEMORY = 100 * 1024 * 1024;
+const RESERVED_STORAGE_SHARE = 0.1;
+
+export const nodeLabelsFor = (name: string): Record<string, string> => ({
+  "beta.kubernetes.io/arch": goArch(),
+  "beta.kubernetes.io/os": "linux",
+  "kubernetes.io/arch": goArch(),
+  "kubernetes.io/hostname": name,
+  "kubernetes.io/os": "linux",
+});
+
+export function resourcesOf(
+  machine: MachineFacts,
+  maxPods: number,
+): { capacity: Record<string, string>; allocatable: Record<string, string> } {
+  const kibibytes = (bytes: number): string => `${Math.floor(bytes / 1024)}Ki`;
+  const fixed = {
+    cpu: String(machine.cpus),
+    pods: String(maxPods),
+    "hugepages-1Gi": "0",
+    "hugepages-2Mi": "0",
+  };
+  return {
+    capacity: {
+      ...fixed,
+      memory: kibibytes(machine.memoryBytes),
+      "ephemeral-storage": kibibytes(machine.storageBytes),
+    },
+    allocatable: {
+      ...fixed,
+      memory: kibibytes(machine.memoryBytes - RESERVED_MEMORY),
+      "ephemeral-storage": String(Math.floor(machine.storageBytes * (1 - RESERVED_STORAGE_SHARE))),
+    },
+  };
+}
+
+const imagesOf = (images: readonly ImageInfo[]): ContainerImage[] =>
+  images
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+    .map((image) => ({ names: [...image.digests, ...image.tags].slice(0, 5), sizeBytes: image.sizeBytes }))
+    .filter((image) => image.names.length > 0)
+    .slice(0, MAX_IMAGES);
+
+export interface StatusInput {
+  readonly name: string;
+  readonly address: string;
+  readonly machine: MachineFacts;
+  readonly maxPods: number;
+  readonly images: readonly ImageInfo[];
+  /** Undefined when pods can be run; else why not. */
+  readonly notReady: string | undefined;
+  readonly pressures: readonly NodeCondition[];
+  readonly before: readonly NodeCondition[];
+  readonly now: number;
+}
+
+/** A condition that keeps its time of change while it stays the same. */
+export function condition(
+  input: Pick<StatusInput, "before" | "now">,
+  type: string,
+  status: string,
+  reason: string,
+  message: string,
+): NodeCondition {
+  const old = input.before.find((c) => c.type === type);
+  const time = formatTime(input.now);
+  return {
+    type,
+    status,
+    reason,
+    message,
+    lastHeartbeatTime: time,
+    lastTransitionTime: old?.status === status ? (old.lastTransitionTime ?? time) : time,
+  };
+}
+
+export function nodeStatus(input: StatusInput): NodeStatus {
+  const ready =
+    input.notReady === undefined
+      ? condition(input, "Ready", "True", "KubeletReady", "kubelet is posting ready status")
+      : condition(input, "Ready", "False", "KubeletNotReady", input.notReady);
+  return {
+    ...resourcesOf(input.machine, input.maxPods),
+    addresses: [
+      { type: "InternalIP", address: input.address },
+      { type: "Hostname", address: input.name },
+    ],
+    conditions: [...input.pressures, ready],
+    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    images: imagesOf(input.images),
+    nodeInfo: input.machine.nodeInfo,
+    runtimeHandlers: [{ name: "" }],
+  };
+}
+
+export const newNode = (name: string, status: NodeStatus): Node => ({
+  metadata: {
+    name,
+    labels: nodeLabelsFor(name),
+    annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" },
+  },
+  spec: {},
+  status,
+});
+
+/** What of a status is worth writing at once: everything but the heartbeats. */
+export const statusDigest = (status: NodeStatus): string =>
+  JSON.stringify(status, (key, value: unknown) => (key === "lastHeartbeatTime" ? undefined : value));
