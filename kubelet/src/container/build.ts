@@ -5,6 +5,7 @@ import { dirname, join, posix } from "node:path";
 import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { podEvent, type PodRun, type SpecContainer, instancesOf } from "../pod.ts";
 import type { ContainerSpec, ImageInfo, Mount, RuntimeContainer } from "../runtime/runtime.ts";
+import { planVolume } from "../volumes/index.ts";
 import { resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
 import { expand, unresolvedReference } from "./expand.ts";
@@ -54,13 +55,15 @@ async function volumeMount(
   mount: NonNullable<Container["volumeMounts"]>[number],
   lookup: Lookup,
 ): Promise<Mount> {
-  const volume = run.volumes.get(mount.name);
-  if (!volume) throw new ConfigError(`no such volume: ${mount.name}`);
+  const source = run.pod.spec?.volumes?.find((v) => v.name === mount.name);
+  if (!source) throw new ConfigError(`no such volume: ${mount.name}`);
   const missing = mount.subPathExpr ? unresolvedReference(mount.subPathExpr, lookup) : undefined;
   if (missing) throw new ConfigError(`failed to expand subPathExpr: missing value for ${missing}`);
   const subPath = mount.subPathExpr ? expand(mount.subPathExpr, lookup) : mount.subPath;
   const target = posix.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`;
-  const { plan, path } = volume;
+  // A container may be made before its volumes are filled; only where a path-backed one is must be known.
+  const plan = planVolume(source, run.pod);
+  const path = run.volumes.get(mount.name)?.path;
   const readOnly = mount.readOnly === true || plan.readOnly;
   if (plan.kind === "engine" && !subPath)
     return { type: "volume", source: volumeName(run.pod, mount.name), target, readOnly };
