@@ -156,7 +156,7 @@ test("a namespace gets its default account, the account a token, the namespace t
     return (sa.secrets ?? []).length > 0 && sa;
   });
   expect(account.secrets).toHaveLength(1);
-  const all = await h.list(secrets);
+  const all = (await h.list(secrets)).filter((s) => s.metadata.namespace === NAMESPACE);
   expect(all).toHaveLength(1);
   const decode = (text: string | undefined): string => Buffer.from(text ?? "", "base64").toString();
   expect(all[0]?.metadata.annotations?.["kubernetes.io/service-account.uid"]).toBe(account.metadata.uid);

@@ -25,11 +25,23 @@ test("aggregated roles have the rules of the roles they select, and follow them"
   await using h = await startHarness({ controllers: [clusterRoleAggregationController()] });
   const rule = (resource: string) => ({ verbs: ["get"], apiGroups: [""], resources: [resource] });
   const clusterRoleSelectors = [{ matchLabels: { view: "true" } }];
-  await h.client.create(clusterRoles, { metadata: { name: "all" }, aggregationRule: { clusterRoleSelectors }, rules: [] });
-  await h.client.create(clusterRoles, { metadata: { name: "b", labels: { view: "true" } }, rules: [rule("pods")] });
-  await h.client.create(clusterRoles, { metadata: { name: "a", labels: { view: "true" } }, rules: [rule("nodes"), rule("pods")] });
+  await h.client.create(clusterRoles, {
+    metadata: { name: "all" },
+    aggregationRule: { clusterRoleSelectors },
+    rules: [],
+  });
+  await h.client.create(clusterRoles, {
+    metadata: { name: "b", labels: { view: "true" } },
+    rules: [rule("pods")],
+  });
+  await h.client.create(clusterRoles, {
+    metadata: { name: "a", labels: { view: "true" } },
+    rules: [rule("nodes"), rule("pods")],
+  });
   const rules = (): Promise<string[]> =>
-    h.client.get(clusterRoles, { name: "all" }).then((r) => (r.rules ?? []).flatMap((x) => x.resources ?? []));
+    h.client
+      .get(clusterRoles, { name: "all" })
+      .then((r) => (r.rules ?? []).flatMap((x) => x.resources ?? []));
   await h.eventually("aggregated", async () => (await rules()).join() === "nodes,pods");
   await h.client.delete(clusterRoles, { name: "a" });
   await h.eventually("one less", async () => (await rules()).join() === "pods");
@@ -37,10 +49,19 @@ test("aggregated roles have the rules of the roles they select, and follow them"
 
 test("a quota shows what is used, and less when something ends", async () => {
   await using h = await startHarness({ controllers: [resourceQuotaController()] });
-  const hard = { pods: "10", "requests.cpu": "2", "limits.memory": "1Gi", services: "5", "count/jobs.batch": "3" };
+  const hard = {
+    pods: "10",
+    "requests.cpu": "2",
+    "limits.memory": "1Gi",
+    services: "5",
+    "count/jobs.batch": "3",
+  };
   await h.client.create(resourceQuotas, { metadata: at("q"), spec: { hard } });
   const resources = { requests: { cpu: "250m" }, limits: { cpu: "250m", memory: "64Mi" } };
-  const pod = (name: string) => ({ metadata: at(name), spec: { containers: [{ name: "c", image: "i", resources }] } });
+  const pod = (name: string) => ({
+    metadata: at(name),
+    spec: { containers: [{ name: "c", image: "i", resources }] },
+  });
   await h.client.create(pods, pod("a"));
   await h.client.create(pods, pod("b"));
   const used = async () => (await h.client.get(resourceQuotas, at("q"))).status?.used;
@@ -52,7 +73,12 @@ test("a quota shows what is used, and less when something ends", async () => {
     services: "0",
     "count/jobs.batch": "0",
   });
-  await h.client.patch(pods, at("a"), { type: "merge", body: { status: { phase: "Succeeded" } } }, { subresource: "status" });
+  await h.client.patch(
+    pods,
+    at("a"),
+    { type: "merge", body: { status: { phase: "Succeeded" } } },
+    { subresource: "status" },
+  );
   await h.eventually("one pod", async () => (await used())?.["pods"] === "1");
 });
 

@@ -1,18 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { createAuthorize } from "@coracle/apiserver/authz/authorize.ts";
+import { nodeRules } from "@coracle/apiserver/authz/bootstrap-components.ts";
+import { createNodeGraph } from "@coracle/apiserver/authz/node-graph.ts";
+import { createNodeAuthorizer } from "@coracle/apiserver/authz/node.ts";
+import { createRbac } from "@coracle/apiserver/authz/rbac.ts";
+import { ensureRoles } from "@coracle/apiserver/registry/bootstrap/roles.ts";
+import type { UserInfo } from "@coracle/apiserver/request.ts";
+import { createMemoryStore } from "@coracle/apiserver/store/memory.ts";
 import { requestOf, startInProcess, type InProcessApi } from "@coracle/apiserver/testing/in-process.ts";
+import { createWatchCache } from "@coracle/apiserver/watch/cache.ts";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { namespaces, pods, type Resource } from "@coracle/shared/api/resources.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
 import type { HttpsClient } from "@coracle/shared/client/https.ts";
 import type { Controller, ControllerContext } from "@coracle/shared/controller/controller.ts";
-import { isNotFound } from "@coracle/shared/errors.ts";
+import { isForbidden, isNotFound } from "@coracle/shared/errors.ts";
 import { createWatchInformerFactory } from "@coracle/shared/informer/watch.ts";
 import { createLogger } from "@coracle/shared/log.ts";
 import type { Loop } from "../loop.ts";
 import { runAll } from "../manager.ts";
 import { timestamp } from "../conditions.ts";
 
-/** Controllers on a real API server in this process, with watches that can be made to lag. */
+/** Controllers on a real API server in this process, as the user and with the roles they have in a cluster. Watches can be made to lag. */
 export interface Harness extends AsyncDisposable {
   readonly client: Client;
   readonly api: InProcessApi;
@@ -34,16 +43,51 @@ export interface HarnessOptions {
 }
 
 export const NAMESPACE = "default";
+const MANAGER: UserInfo = { username: "system:kube-controller-manager", groups: ["system:authenticated"] };
+
+/** An API server with RBAC in force, and the default roles. */
+async function startApi(signal: AbortSignal): Promise<InProcessApi> {
+  const store = createMemoryStore();
+  const cache = createWatchCache(store);
+  await cache.start(signal);
+  const node = createNodeAuthorizer(createNodeGraph(cache), nodeRules);
+  const authorize = createAuthorize({ rbac: createRbac(cache), node });
+  const api = await startInProcess({ store, cache, authorize });
+  for (const name of [NAMESPACE, "kube-system"]) await api.client.create(namespaces, { metadata: { name } });
+  await ensureRoles(api.registry);
+  return api;
+}
+
+/** What the controllers were not allowed to do. A test that ends with any of it fails. */
+function watchForbidden(client: Client, forbidden: string[]): Client {
+  const note = (error: unknown): never => {
+    if (isForbidden(error) && !error.message.includes("because it is being terminated"))
+      forbidden.push(error.message);
+    throw error;
+  };
+  const wrap =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      call(...args).catch(note);
+  return Object.fromEntries(
+    Object.entries(client).map(([name, call]) => [
+      name,
+      wrap(call as (...args: unknown[]) => Promise<unknown>),
+    ]),
+  ) as unknown as Client;
+}
 
 export async function startHarness(options: HarnessOptions): Promise<Harness> {
-  const api = await startInProcess();
   const stop = new AbortController();
+  const api = await startApi(stop.signal);
+  const forbidden: string[] = [];
+  const client = watchForbidden(api.clientFor(MANAGER), forbidden);
   const log = createLogger("test");
   log.level = process.env["CORACLE_LOG_LEVEL"] ?? "silent";
   const informers = createWatchInformerFactory({ client: streaming(api, options.lagMs), log });
   const recorded: string[] = [];
   const ctx: ControllerContext = {
-    client: api.client,
+    client,
     informers,
     events: {
       record: (_object, _type, reason, message) => void recorded.push(`${reason} ${message}`),
@@ -53,12 +97,11 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     clock: { now: Date.now },
     signal: stop.signal,
   };
-  await api.client.create(namespaces, { metadata: { name: NAMESPACE } }).catch(() => undefined);
   const running = runAll(options.controllers, options.loops ?? [], ctx, { sharedEvents: true });
   const failed = running.catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
-  if (options.kubelet) followPods(ctx);
+  if (options.kubelet) followPods({ ...ctx, client: api.client });
   return {
     client: api.client,
     api,
@@ -70,6 +113,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       stop.abort();
       await failed;
       await api.stop();
+      if (forbidden.length > 0) throw new Error(`the controllers were refused: ${forbidden.join("; ")}`);
     },
   };
 }
@@ -99,7 +143,7 @@ function streaming(api: InProcessApi, lagMs: (() => number) | undefined): HttpsC
     typeof body === "string" ? body : Buffer.from(body).toString();
   const stream: HttpsClient["transport"]["stream"] = async ({ path, headers, signal }) => {
     const response = await api.handle(
-      requestOf({ method: "GET", path, headers: headers ?? {}, ...(signal ? { signal } : {}) }),
+      requestOf({ method: "GET", path, headers: headers ?? {}, ...(signal ? { signal } : {}) }, MANAGER),
     );
     const { body } = response;
     const whole = typeof body === "string" || body instanceof Uint8Array;

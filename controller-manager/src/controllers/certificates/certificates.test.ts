@@ -46,7 +46,10 @@ async function approve(h: Harness, csr: CertificateSigningRequest): Promise<void
   const made = await h.client.create(certificateSigningRequests, csr);
   await h.client.update(
     certificateSigningRequests,
-    { ...made, status: { conditions: [{ type: "Approved", status: "True", reason: "Test", message: "ok" }] } },
+    {
+      ...made,
+      status: { conditions: [{ type: "Approved", status: "True", reason: "Test", message: "ok" }] },
+    },
     { subresource: "approval" },
   );
 }
@@ -69,7 +72,13 @@ test("an approved request is signed by the authority, for its subject, usages an
 
 test("what a signer must not sign fails with the reason", async () => {
   await using h = await startHarness({ controllers: [certificateSigner(files)] });
-  await approve(h, csrOf(await requestFor("CN=n,O=system:nodes"), "kubernetes.io/kubelet-serving", ["digital signature", "server auth"]));
+  await approve(
+    h,
+    csrOf(await requestFor("CN=n,O=system:nodes"), "kubernetes.io/kubelet-serving", [
+      "digital signature",
+      "server auth",
+    ]),
+  );
   const failed = await h.eventually("failed", async () => {
     const csr = await h.client.get(certificateSigningRequests, { name: "csr" });
     return csr.status?.conditions?.find((c) => c.type === "Failed");
@@ -86,12 +95,17 @@ test("the signers' rules", async () => {
   const client = ["digital signature", "client auth"];
   const server = ["digital signature", "server auth", "key encipherment"];
   expect(why(node, "kube-apiserver-client-kubelet", client)).toBeUndefined();
-  expect(why(serving, "kube-apiserver-client-kubelet", client)).toBe("subject alternative names are not allowed");
+  expect(why(serving, "kube-apiserver-client-kubelet", client)).toBe(
+    "subject alternative names are not allowed",
+  );
   expect(why(serving, "kubelet-serving", server)).toBeUndefined();
   expect(why(node, "kubelet-serving", server)).toBe("DNS or IP subjectAltName is required");
-  expect(why(admin, "kube-apiserver-client", ["client auth"])).toBe("subject must not contain system:masters");
+  expect(why(admin, "kube-apiserver-client", ["client auth"])).toBe(
+    "subject must not contain system:masters",
+  );
   const csr = csrOf(node, "kubernetes.io/kube-apiserver-client-kubelet", client);
-  const by = (username: string) => recognize({ ...csr, spec: { ...csr.spec, username } }, readRequest(node))?.permission;
+  const by = (username: string) =>
+    recognize({ ...csr, spec: { ...csr.spec, username } }, readRequest(node))?.permission;
   expect(by("system:node:n1")).toBe("selfnodeclient");
   expect(by("system:bootstrap:abc")).toBe("nodeclient");
 });

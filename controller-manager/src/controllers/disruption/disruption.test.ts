@@ -14,7 +14,10 @@ test("a budget counts its pods and says how many may go, whatever owns them", as
   });
   const at = (name: string) => ({ name, namespace: NAMESPACE });
   const selector = { matchLabels: labels };
-  await h.client.create(podDisruptionBudgets, { metadata: at("share"), spec: { maxUnavailable: "25%", selector } });
+  await h.client.create(podDisruptionBudgets, {
+    metadata: at("share"),
+    spec: { maxUnavailable: "25%", selector },
+  });
   await h.client.create(podDisruptionBudgets, { metadata: at("least"), spec: { minAvailable: 3, selector } });
   await h.client.create(deployments, {
     metadata: at("web"),

@@ -8,7 +8,12 @@ const now = Date.parse("2026-11-23T12:00:00Z");
 const old = "2026-11-23T11:00:00Z";
 const pod = (name: string, extra: object = {}): Pod => ({
   metadata: { name },
-  status: { phase: "Running", startTime: old, conditions: [{ type: "Ready", status: "True", lastTransitionTime: old }], ...extra },
+  status: {
+    phase: "Running",
+    startTime: old,
+    conditions: [{ type: "Ready", status: "True", lastTransitionTime: old }],
+    ...extra,
+  },
 });
 const tolerance = { up: 0.1, down: 0.1 };
 const measured = (usages: readonly number[], pods?: readonly Pod[]) => ({
@@ -22,7 +27,11 @@ const measured = (usages: readonly number[], pods?: readonly Pod[]) => ({
 test("the size follows the ratio of usage to target", () => {
   expect(calculate(measured([800, 800, 800]), 3, 40, tolerance).replicas).toBe(6);
   expect(calculate(measured([100, 100, 100]), 3, 50, tolerance).replicas).toBe(1);
-  expect(calculate(measured([500, 500]), 2, 50, tolerance)).toEqual({ replicas: 2, utilization: 50, average: 500 });
+  expect(calculate(measured([500, 500]), 2, 50, tolerance)).toEqual({
+    replicas: 2,
+    utilization: 50,
+    average: 500,
+  });
 });
 
 test("within the tolerance nothing changes", () => {
@@ -52,7 +61,8 @@ const spec = (behavior: object = {}, min = 1, max = 100) => ({
 });
 
 test("by default it at most doubles, or adds four, in fifteen seconds", () => {
-  const at = (current: number) => limit({ spec: spec(), current, desired: 100, history: emptyHistory, now }).replicas;
+  const at = (current: number) =>
+    limit({ spec: spec(), current, desired: 100, history: emptyHistory, now }).replicas;
   expect(at(1)).toBe(5);
   expect(at(10)).toBe(20);
   expect(limit({ spec: spec({}, 1, 7), current: 6, desired: 9, history: emptyHistory, now })).toMatchObject({
@@ -71,7 +81,9 @@ test("it shrinks to the highest recommendation of the last five minutes", () => 
 
 test("a disabled direction never changes the size", () => {
   const behavior = { scaleDown: { selectPolicy: "Disabled", stabilizationWindowSeconds: 0 } };
-  expect(limit({ spec: spec(behavior), current: 10, desired: 2, history: emptyHistory, now }).replicas).toBe(10);
+  expect(limit({ spec: spec(behavior), current: 10, desired: 2, history: emptyHistory, now }).replicas).toBe(
+    10,
+  );
 });
 
 test("the size is always between minimum and maximum, and moves towards what is desired", () => {

@@ -7,6 +7,7 @@ import {
   resourceQuotas,
   secrets,
   services,
+  storageNameOf,
   type Resource,
 } from "@coracle/shared/api/resources.ts";
 import {
@@ -17,27 +18,29 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
 import { isTerminal } from "@coracle/shared/meta/pods.ts";
+import {
+  addQuantities,
+  formatQuantity,
+  parseQuantity,
+  quantityOf,
+  zeroQuantity,
+  type Quantity,
+} from "@coracle/shared/meta/quantity.ts";
+import { inScope } from "@coracle/shared/quota/scopes.ts";
+import { usageOf } from "@coracle/shared/quota/usage.ts";
 import { semanticEqual } from "../../canonical.ts";
 import { discover } from "../../discovery.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
-import {
-  claimUsage,
-  podInScopes,
-  podUsage,
-  scopesOf,
-  serviceUsage,
-  usedOf,
-  usesQuota,
-  type Usage,
-} from "./usage.ts";
-
-/** Objects that are counted and nothing else, under these names. */
-const COUNTED: Readonly<Record<string, Resource<KubeObject>>> = {
-  configmaps: configMaps as Resource<unknown> as Resource<KubeObject>,
-  secrets: secrets as Resource<unknown> as Resource<KubeObject>,
-  replicationcontrollers: replicationControllers as Resource<unknown> as Resource<KubeObject>,
-  resourcequotas: resourceQuotas as Resource<unknown> as Resource<KubeObject>,
-};
+/** What is counted from caches; anything else a quota names is counted by asking. */
+const CACHED = [
+  pods,
+  services,
+  persistentVolumeClaims,
+  configMaps,
+  secrets,
+  replicationControllers,
+  resourceQuotas,
+] as const satisfies readonly Resource<unknown>[];
 
 /** What no event brings to light (counts of other kinds, overdue deletions) is counted again after this long: upstream's resync. */
 const RESYNC_MS = 5 * 60_000;
@@ -64,15 +67,13 @@ export const resourceQuotaController = (): Controller =>
       })),
     ],
     setup(ctx) {
-      for (const resource of [pods, services, persistentVolumeClaims] as const)
-        indexByNamespace(ctx.informers.for(resource as Resource<KubeObject>));
-      for (const resource of Object.values(COUNTED)) indexByNamespace(ctx.informers.for(resource));
+      for (const resource of CACHED) indexByNamespace(ctx.informers.for(resource as Resource<KubeObject>));
     },
     async reconcile(key, ctx): Promise<Result> {
       const quota = ctx.informers.for(resourceQuotas).get(key);
       if (!quota || quota.metadata.deletionTimestamp !== undefined) return undefined;
       const hard = quota.spec?.hard ?? {};
-      const used = usedOf(hard, await usages(ctx, quota, hard));
+      const used = await recount(ctx, quota, hard);
       const status = { hard, used };
       if (!semanticEqual(status, quota.status))
         await ctx.client.update(
@@ -99,44 +100,58 @@ const podMatters = (pod: Pod, old: Pod | undefined): boolean =>
 const sameSpec = (object: KubeObject, old: KubeObject | undefined): boolean =>
   old !== undefined && semanticEqual(object["spec"], old["spec"]);
 
-async function usages(
+/** A pod overdue in its deletion is held up by its node, not by its owner: it uses nothing any more. */
+const isOverdue = (object: KubeObject, now: number): boolean =>
+  object.metadata.deletionTimestamp !== undefined && Date.parse(object.metadata.deletionTimestamp) <= now;
+
+/** The used amounts of what the quota limits, in the form of quantities; what nothing uses is "0". */
+async function recount(
   ctx: ControllerContext,
   quota: ResourceQuota,
   hard: Readonly<Record<string, string>>,
-): Promise<Usage[]> {
-  const { namespace } = quota.metadata;
-  const scopes = scopesOf(quota);
+): Promise<Record<string, string>> {
+  const totals = new Map<string, Quantity>(
+    Object.entries(hard).map(([name, limit]) => [
+      name,
+      { ...zeroQuantity, format: parseQuantity(limit).format },
+    ]),
+  );
   const now = ctx.clock.now();
-  const used: Usage[] = inNamespace(ctx.informers.for(pods), namespace)
-    .filter((pod) => usesQuota(pod, now) && podInScopes(pod, scopes))
-    .map(podUsage);
-  // Scopes are about pods: a quota with scopes counts nothing else.
-  if (scopes.length > 0) return used;
-  used.push(...inNamespace(ctx.informers.for(services), namespace).map(serviceUsage));
-  used.push(...inNamespace(ctx.informers.for(persistentVolumeClaims), namespace).map(claimUsage));
-  for (const [name, resource] of Object.entries(COUNTED)) {
-    const count = inNamespace(ctx.informers.for(resource), namespace).length;
-    used.push({ [name]: count, [`count/${name}`]: count });
+  for (const resource of CACHED) {
+    const storage = storageNameOf(resource);
+    for (const object of inNamespace(
+      ctx.informers.for(resource as Resource<KubeObject>),
+      quota.metadata.namespace,
+    )) {
+      if (!inScope(quota, storage, object) || (storage === "pods" && isOverdue(object, now))) continue;
+      for (const [name, amount] of Object.entries(usageOf(storage, object))) {
+        const total = totals.get(name);
+        if (total) totals.set(name, addQuantities(total, amount));
+      }
+    }
   }
-  const known = new Set(used.flatMap((u) => Object.keys(u)));
-  const others = Object.keys(hard).filter((name) => name.startsWith("count/") && !known.has(name));
-  if (others.length > 0) used.push(await countOthers(ctx, namespace ?? "", others));
-  return used;
+  const others = Object.keys(hard).filter((name) => name.startsWith("count/") && !isCached(name));
+  for (const [name, count] of await countOthers(ctx, quota.metadata.namespace ?? "", others))
+    totals.set(name, quantityOf(count));
+  return Object.fromEntries([...totals].map(([name, total]) => [name, formatQuantity(total)]));
 }
+
+const isCached = (name: string): boolean => CACHED.some((r) => `count/${storageNameOf(r)}` === name);
 
 /** `count/deployments.apps` and the like, for any resource the API serves. */
 async function countOthers(
   ctx: ControllerContext,
   namespace: string,
   names: readonly string[],
-): Promise<Usage> {
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  if (names.length === 0) return counts;
   const resources = await discover(ctx.client, ctx.signal);
-  const usage: Usage = {};
   for (const name of names) {
-    const resource = resources.find((r) => `count/${r.plural}${r.group ? `.${r.group}` : ""}` === name);
+    const resource = resources.find((r) => `count/${storageNameOf(r)}` === name);
     if (!resource?.namespaced) continue;
     const page = await ctx.client.list(resource, { namespace, limit: 1, signal: ctx.signal });
-    usage[name] = page.items.length + (page.metadata.remainingItemCount ?? 0);
+    counts.set(name, page.items.length + (page.metadata.remainingItemCount ?? 0));
   }
-  return usage;
+  return counts;
 }

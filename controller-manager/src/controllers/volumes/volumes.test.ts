@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { PersistentVolumeClaim } from "@coracle/shared/api/generated/core-v1.ts";
 import {
-  namespaces,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
@@ -55,7 +54,6 @@ const bound = (h: Harness): Promise<PersistentVolumeClaim> =>
 test("a claim waits for its pod's node, gets a volume there, and takes it along when it goes", async () => {
   await using h = await start();
   await addClass(h);
-  await h.client.create(namespaces, { metadata: { name: "kube-system" } }).catch(() => undefined);
   await h.client.create(nodes, { metadata: { name: "n1", labels: { "kubernetes.io/hostname": "n1" } } });
   await h.client.create(persistentVolumeClaims, claim({ storageClassName: "standard" }));
   await h.eventually("it waits", () =>
@@ -69,7 +67,9 @@ test("a claim waits for its pod's node, gets a volume there, and takes it along 
   const volume = await h.client.get(persistentVolumes, { name });
   expect(name).toBe(`pvc-${c.metadata.uid}`);
   expect(volume.spec?.hostPath?.path).toBe(`/var/lib/coracle/volumes/${name}`);
-  expect(volume.spec?.nodeAffinity?.required?.nodeSelectorTerms[0]?.matchExpressions?.[0]?.values).toEqual(["n1"]);
+  expect(volume.spec?.nodeAffinity?.required?.nodeSelectorTerms[0]?.matchExpressions?.[0]?.values).toEqual([
+    "n1",
+  ]);
   expect(volume.status?.phase).toBe("Bound");
 
   await h.client.patch(persistentVolumeClaims, at, {
@@ -148,6 +148,11 @@ test("the smallest free volume that suits is chosen", () => {
     },
     status: { phase: "Available" },
   });
-  const all = [volume("big", "10Gi"), volume("small", "500Mi"), volume("taken", "1Gi", true), volume("fit", "2Gi")];
+  const all = [
+    volume("big", "10Gi"),
+    volume("small", "500Mi"),
+    volume("taken", "1Gi", true),
+    volume("fit", "2Gi"),
+  ];
   expect(bestMatch(claim(), all)?.metadata.name).toBe("fit");
 });
