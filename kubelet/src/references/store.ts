@@ -55,7 +55,12 @@ export function createReferenceStore(client: Client, onChange: (uid: string) => 
       return object;
     }
   };
-  const read = (uid: string, kind: ReferenceKind, namespace: string, name: string): Promise<Held | undefined> => {
+  const read = (
+    uid: string,
+    kind: ReferenceKind,
+    namespace: string,
+    name: string,
+  ): Promise<Held | undefined> => {
     const key = `${kind}/${namespace}/${name}`;
     const entry = entries.get(key) ?? {
       users: new Set<string>(),

@@ -71,19 +71,26 @@ export function createMemoryClient(): MemoryClient {
         };
         const timer = setTimeout(() => {
           waiters.delete(look);
-          reject(new Error(`pod ${name} did not get there: ${JSON.stringify(podAt(namespace, name)?.status, undefined, 1)}`));
+          reject(
+            new Error(
+              `pod ${name} did not get there: ${JSON.stringify(podAt(namespace, name)?.status, undefined, 1)}`,
+            ),
+          );
         }, ms);
         waiters.add(look);
         look();
       }),
-    get: (resource, at) =>
-      Promise.resolve().then(() => find(resource as Resource<unknown>, at) as never),
+    get: (resource, at) => Promise.resolve().then(() => find(resource as Resource<unknown>, at) as never),
     patch: (resource, at, patch) =>
       Promise.resolve().then(() => {
         const found = find(resource as Resource<unknown>, at);
         const body = patch.body as { metadata?: { uid?: string }; status?: Record<string, unknown> };
         if (body.metadata?.uid && body.metadata.uid !== found.metadata.uid)
-          throw conflict({ group: "", resource: resource.plural }, at.name, "the UID in the precondition differs");
+          throw conflict(
+            { group: "", resource: resource.plural },
+            at.name,
+            "the UID in the precondition differs",
+          );
         const status = mergeStatus((found.status ?? {}) as PodStatus, body.status ?? {});
         history.push(status);
         const updated = { ...found, status };
@@ -95,12 +102,16 @@ export function createMemoryClient(): MemoryClient {
       Promise.resolve().then(() => {
         const found = find(resource as Resource<unknown>, at);
         const uid = params?.preconditions?.uid;
-        if (uid && uid !== found.metadata.uid) throw conflict({ group: "", resource: resource.plural }, at.name, "uid");
+        if (uid && uid !== found.metadata.uid)
+          throw conflict({ group: "", resource: resource.plural }, at.name, "uid");
         store.delete(keyOf(resource as Resource<unknown>, at.namespace, at.name));
         changed();
       }),
     createSubresource: (_resource, at, subresource) =>
-      Promise.resolve({ spec: { expirationSeconds: 3600 }, status: { token: `${subresource}-of-${at.name}` } } as never),
+      Promise.resolve({
+        spec: { expirationSeconds: 3600 },
+        status: { token: `${subresource}-of-${at.name}` },
+      } as never),
     list: unused,
     create: unused,
     update: unused,

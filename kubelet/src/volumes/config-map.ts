@@ -5,7 +5,10 @@ import { VolumeError, type Payload, type VolumeContext, type VolumeType } from "
 const dataOf = (object: ConfigMap): Map<string, Buffer> =>
   new Map([
     ...Object.entries(object.data ?? {}).map(([k, v]): [string, Buffer] => [k, Buffer.from(v)]),
-    ...Object.entries(object.binaryData ?? {}).map(([k, v]): [string, Buffer] => [k, Buffer.from(v, "base64")]),
+    ...Object.entries(object.binaryData ?? {}).map(([k, v]): [string, Buffer] => [
+      k,
+      Buffer.from(v, "base64"),
+    ]),
   ]);
 
 /** The files of a ConfigMap. @throws VolumeError when it, or a chosen key, is not there and must be */

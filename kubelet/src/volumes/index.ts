@@ -30,5 +30,7 @@ export function planVolume(volume: Volume, pod: Pod): VolumePlan {
   // A volume without a source is an emptyDir.
   if (Object.keys(volume).length === 1) return { kind: "engine", readOnly: false };
   const type = Object.keys(volume).find((key) => key !== "name");
-  throw new VolumeError(`no volume plugin matched: volume "${volume.name}" is of the unsupported type ${type}`);
+  throw new VolumeError(
+    `no volume plugin matched: volume "${volume.name}" is of the unsupported type ${type}`,
+  );
 }
