@@ -140,3 +140,12 @@ export function createEngineView(options: EngineViewOptions): EngineView {
     onRelist: (listener) => void relisted.add(listener),
   };
 }
+
+/** The addresses that sandboxes of this node have, by pod. */
+export function* heldAddresses(engine: EngineView): Generator<readonly [string, string]> {
+  for (const uid of engine.pods())
+    for (const { labels, state } of engine.ofPod(uid)) {
+      const address = labels[LABEL.ip];
+      if (address && state === "running") yield [uid, address];
+    }
+}

@@ -13,6 +13,7 @@ import { runProcess } from "@coracle/shared/process.ts";
 import { refusePod } from "./admit.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
+import { heldAddresses } from "./engine-view.ts";
 import { createKubelet } from "./kubelet.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
@@ -77,6 +78,7 @@ runProcess("kubelet", async ({ log, signal, health, serve }) => {
     apiPort: API_PORT,
     uplink: uplink.name,
     log,
+    held: () => heldAddresses(kubelet.ctx.engine),
   });
   const { allocatable } = resourcesOf(machine, config.maxPods);
   const hostResolver = parseResolvConf(readFileSync("/etc/resolv.conf", "utf8"));
@@ -163,6 +165,8 @@ runProcess("kubelet", async ({ log, signal, health, serve }) => {
   health.add("node", () => (network.ready ? undefined : "the node has no pod range yet"));
   health.add("dns", watchDns(config.clusterDns, config.clusterDomain, signal));
 
+  // What runs already must be known before anything is begun, and before an address is given out.
+  await kubelet.ctx.engine.synced(signal);
   const started = informers.start(signal);
   await nodeCache.synced(signal);
   const registration = startRegistration({ name, client, nodes: nodeCache, status, log, signal });

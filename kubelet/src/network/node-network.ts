@@ -17,6 +17,8 @@ export interface NodeNetworkOptions {
   /** The interface on the nodes' network. */
   readonly uplink: string;
   readonly log: Logger;
+  /** Addresses that pods of this node have already, by pod: they are taken before any other is given out. */
+  readonly held?: (() => Iterable<readonly [string, string]>) | undefined;
 }
 
 /** Another node's range and the address it is reached at. */
@@ -114,6 +116,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         if (range !== podCidr) {
           range = podCidr;
           ipam = createIpam(podCidr);
+          for (const [uid, address] of options.held?.() ?? []) ipam.claim(uid, address);
         }
         for (const resolve of waiting) resolve();
         waiting.clear();
