@@ -45,9 +45,11 @@ export async function apply(registry: Registry, call: Call, options: WriteOption
     } catch (error) {
       if (!isReason(error, "NotFound") || info.subresource) throw error;
     }
+    // Checked as a whole first: the configuration is still what the client sent.
+    const fresh = merged(undefined);
     if (config.metadata.uid) throw uidOfNothing(call, config.metadata.uid);
     try {
-      return respondObject(request, served, await createObject(registry, common, merged(undefined)), 201);
+      return respondObject(request, served, await createObject(registry, common, fresh), 201);
     } catch (error) {
       // Created by somebody else in between: apply to that.
       if (!isReason(error, "AlreadyExists") || attempt === 5) throw error;
@@ -75,11 +77,10 @@ function readConfiguration({ request, info }: Call): KubeObject {
   const { value } = parseYaml(text, false);
   if (!isObject(value)) throw badRequest("error decoding YAML: expected an object");
   const metadata = isObject(value["metadata"]) ? value["metadata"] : {};
-  const given = metadata["name"];
+  const given: unknown = metadata["name"];
   if (given !== undefined && given !== info.name) {
-    throw badRequest(
-      `the name of the object (${String(given)}) does not match the name on the URL (${info.name})`,
-    );
+    const shown = typeof given === "string" ? given : JSON.stringify(given);
+    throw badRequest(`the name of the object (${shown}) does not match the name on the URL (${info.name})`);
   }
   return { ...value, metadata: { ...metadata, name: info.name } };
 }
