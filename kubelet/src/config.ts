@@ -14,8 +14,6 @@ export interface KubeletConfig {
   readonly containerLogMaxBytes: number;
   readonly containerLogMaxFiles: number;
   readonly staticPods: string | undefined;
-  /** How long pods may take to end before the node goes down; 0: they are left running. */
-  readonly shutdownGraceSeconds: number;
   readonly runtime: "docker" | "fake";
 }
 
@@ -45,7 +43,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): K
     containerLogMaxBytes: number("CORACLE_LOG_MAX_BYTES", 10 * MIB),
     containerLogMaxFiles: number("CORACLE_LOG_MAX_FILES", 5),
     staticPods: env["CORACLE_STATIC_PODS"] || undefined,
-    shutdownGraceSeconds: number("CORACLE_SHUTDOWN_GRACE_SECONDS", 0),
     runtime: env["CORACLE_RUNTIME"] === "fake" ? "fake" : "docker",
   };
 }

@@ -8,7 +8,7 @@ import { notifyEnding } from "./lifecycle/end.ts";
 import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
 import { lastLines, readStart } from "./lifecycle/last-words.ts";
 import { attemptOf } from "./plan/plan.ts";
-import { containersOf, createPodRun, isEnding, type PodRun, type StopOrder } from "./pod.ts";
+import { containersOf, createPodRun, isEnding, type PodRun, type StopOrder, type Verdict } from "./pod.ts";
 import { startPodWorker, type PodWorker } from "./pod-worker.ts";
 import type { RuntimeContainer } from "./runtime/runtime.ts";
 import { factsOf, statusOf } from "./status/facts.ts";
@@ -21,7 +21,9 @@ export interface PodManager {
   /** Everything is listed: what the engine runs for pods that do not exist is ended. */
   removeOrphans(): Promise<void>;
   /** Ends a pod by the node's decision. */
-  evict(uid: string, verdict: { reason: string; message: string }, graceSeconds: number): boolean;
+  evict(uid: string, verdict: Verdict, graceSeconds: number): boolean;
+  /** Where the status of a static pod is shown. */
+  setMirrors(mirrorOf: (pod: Pod) => Pod | undefined): void;
   get(uid: string): PodRun | undefined;
   runs(): Iterable<PodRun>;
   wake(uid: string): void;
@@ -42,9 +44,12 @@ export function createPodManager(ctx: KubeletContext): PodManager {
   /** Deleted by us; the API's own news of that is still on its way. */
   const finished = new Set<string>();
 
+  let mirrorOf: (pod: Pod) => Pod | undefined = () => undefined;
+
   const publish = (run: PodRun): void => {
-    if (run.source !== "api" || run.gone) return;
-    ctx.statuses.set(run.pod, statusOf(run));
+    if (run.source === "orphan" || run.gone) return;
+    const shown = run.source === "static" ? mirrorOf(run.pod) : run.pod;
+    if (shown) ctx.statuses.set(shown, statusOf(run));
   };
   const start = (pod: Pod, source: PodRun["source"]): Entry => {
     const uid = pod.metadata.uid ?? "";
@@ -184,6 +189,9 @@ export function createPodManager(ctx: KubeletContext): PodManager {
       order(entry.run, graceSeconds, verdict);
       entry.worker.wake(true);
       return true;
+    },
+    setMirrors(find) {
+      mirrorOf = find;
     },
     get: (uid) => entries.get(uid)?.run,
     runs: function* () {

@@ -16,7 +16,14 @@ export interface StopOrder {
   /** Not even a preStop hook may take time. */
   immediate: boolean;
   /** Why, where it is the node's decision: the pod then is Failed. */
-  readonly verdict?: { readonly reason: string; readonly message: string } | undefined;
+  readonly verdict?: Verdict | undefined;
+}
+
+export interface Verdict {
+  readonly reason: string;
+  readonly message: string;
+  /** The pod itself is not to blame: workload controllers are told by a DisruptionTarget condition. */
+  readonly disruption?: boolean | undefined;
 }
 
 export interface MountedVolume {

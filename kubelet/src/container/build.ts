@@ -81,7 +81,7 @@ async function volumeMount(
       ? ("rshared" as const)
       : mount.mountPropagation === "HostToContainer"
         ? ("rslave" as const)
-        : ("private" as const);
+        : undefined;
   return { type: "bind", source: below ? posix.join(engine, below) : engine, target, readOnly, propagation };
 }
 

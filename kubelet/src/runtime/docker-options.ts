@@ -62,7 +62,8 @@ const mountOption = (mount: Mount): NonNullable<HostConfig["Mounts"]>[number] =>
         Source: mount.source,
         Target: mount.target,
         ReadOnly: mount.readOnly,
-        BindOptions: { Propagation: mount.propagation ?? "rprivate" },
+        // Left to the engine unless asked for: below its own root it insists on rslave.
+        ...(mount.propagation ? { BindOptions: { Propagation: mount.propagation } } : {}),
       } as NonNullable<HostConfig["Mounts"]>[number]);
 
 /** The part of the options that may change while a container runs. */

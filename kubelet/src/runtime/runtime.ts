@@ -43,7 +43,7 @@ export type Mount =
       readonly source: string;
       readonly target: string;
       readonly readOnly: boolean;
-      readonly propagation?: "private" | "rslave" | "rshared" | undefined;
+      readonly propagation?: "rslave" | "rshared" | undefined;
     };
 
 export interface ContainerResources {

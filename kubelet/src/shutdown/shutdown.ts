@@ -1,9 +1,8 @@
 /** Graceful node shutdown: before the node goes, its pods end in an orderly way, the ones it needs itself last. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NodeCondition, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import { isPodActive } from "@coracle/shared/meta/pods.ts";
-import { formatTime } from "@coracle/shared/meta/time.ts";
 import { isCritical } from "../eviction/critical.ts";
 import type { EndPod } from "../eviction/end-pod.ts";
 
@@ -20,8 +19,8 @@ export interface ShutdownOptions {
   readonly end: EndPod;
   /** Resolves when nothing of the pod runs any more. */
   readonly ended: (pod: Pod, signal: AbortSignal) => Promise<void>;
-  /** Writes the node's status with the condition of now, and waits for it. */
-  readonly publishNode: () => Promise<void>;
+  /** The node's status is another one now. */
+  readonly publishNode: () => void;
   /** Waits until the API has the pods' last statuses. */
   readonly flush: () => Promise<void>;
   readonly log: Logger;
@@ -31,8 +30,8 @@ export interface Shutdown {
   readonly began: boolean;
   /** Why a pod is refused; undefined while the node stays. */
   admit(): { readonly reason: string; readonly message: string } | undefined;
-  /** The Ready condition while the node goes. */
-  ready(before: NodeCondition | undefined, now: number): NodeCondition | undefined;
+  /** Why the node is not ready; undefined while it stays. */
+  notReady(): string | undefined;
   /** Ends all pods, and resolves when they have ended or the grace is over. */
   run(): Promise<void>;
 }
@@ -76,13 +75,13 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
     const left = results.filter((result) => result.status === "rejected").length;
     if (left > 0) log.warn({ pods: left }, "pods have not ended in time");
   };
-  const attempt = async (work: Promise<void>, message: string): Promise<void> => {
+  const flush = async (): Promise<void> => {
     const timer = new AbortController();
     const late = sleep(FLUSH_MS, undefined, { signal: timer.signal, ref: false }).catch(() => undefined);
     try {
-      await Promise.race([work, late]);
+      await Promise.race([options.flush(), late]);
     } catch (error) {
-      log.warn({ err: error }, message);
+      log.warn({ err: error }, "the last statuses could not be written");
     } finally {
       timer.abort();
     }
@@ -95,33 +94,19 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
       began
         ? { reason: "NodeShutdown", message: "Pod was rejected as the node is shutting down." }
         : undefined,
-    ready: (before, now) =>
-      began
-        ? {
-            type: "Ready",
-            status: "False",
-            lastHeartbeatTime: formatTime(now),
-            lastTransitionTime:
-              before?.status === "False" && before.lastTransitionTime
-                ? before.lastTransitionTime
-                : formatTime(now),
-            reason: "KubeletNotReady",
-            message: "node is shutting down",
-          }
-        : undefined,
+    notReady: () => (began ? "node is shutting down" : undefined),
     run: async () => {
       if (began) return;
       began = true;
       // The node is shown as going before the first pod does, so that no replacement comes here.
-      const told = attempt(options.publishNode(), "the node's shutdown could not be told");
+      options.publishNode();
       const active = [...options.pods()].filter(isPodActive);
       await endGroup(
         active.filter((pod) => !isCritical(pod)),
         grace.seconds - grace.criticalSeconds,
       );
       await endGroup(active.filter(isCritical), grace.criticalSeconds);
-      await told;
-      await attempt(options.flush(), "the last statuses could not be written");
+      await flush();
     },
   };
 }

@@ -50,7 +50,7 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
 /** Set when the node ended the pod: it was not the pod's own doing. */
 function disruption(run: PodRun): PodCondition[] {
   const verdict = run.stop?.verdict;
-  if (verdict?.reason !== "Evicted" && verdict?.reason !== "Terminated") return [];
+  if (!verdict?.disruption) return [];
   const existing = run.pod.status?.conditions?.find((c) => c.type === "DisruptionTarget");
   return [
     existing ?? {
