@@ -216,7 +216,14 @@ it("an informer's cache equals the store's list in the end, whatever the bus los
           const fresh = createWatchCache(store, { historyEvents: 8 });
           await fresh.start(replica.signal);
           cache = fresh;
-          startFeedPublisher({ bus: broker.bus, cache, signal: replica.signal, tickMs: 2 });
+          startFeedPublisher({
+            bus: broker.bus,
+            cache,
+            signal: replica.signal,
+            tickMs: 2,
+            timing: { greetingMs: 0 },
+          });
+          await new Promise((resolve) => setTimeout(resolve, 2));
         };
         await startReplica();
         let asked = 0;

@@ -8,7 +8,7 @@ import {
   type Chain,
 } from "@coracle/shared/bus/subjects.ts";
 import type { Logger } from "@coracle/shared/log.ts";
-import { createPublisherElection } from "./publisher-election.ts";
+import { createPublisherElection, type ElectionTiming } from "./publisher-election.ts";
 import { changeJson, isConfidential, noticeJson, shardChanges, type ShardChange } from "./shards.ts";
 import type { CacheEvent, WatchCache } from "./types.ts";
 
@@ -20,6 +20,7 @@ export interface FeedPublisherOptions {
   readonly signal: AbortSignal;
   /** A second; a test's clock runs faster. */
   readonly tickMs?: number | undefined;
+  readonly timing?: ElectionTiming | undefined;
 }
 
 interface ChainState extends Chain {
@@ -38,7 +39,7 @@ const MESSAGE_MAX = 900 * 1024;
  * Publishes every change of the store on the bus, with the revision before it on the same chain. All replicas keep the chains, one
  * publishes; when it goes, another goes on where the chains are. What falls between the two is noticed from the marks.
  */
-export function startFeedPublisher({ bus, cache, log, signal, tickMs }: FeedPublisherOptions): void {
+export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: FeedPublisherOptions): void {
   const { nc } = bus;
   const chains = new Map<string, ChainState>();
   /** From here on every change has been seen by this replica. */
@@ -94,6 +95,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs }: FeedPubl
       if (leading && bus.connected) markAll();
     },
     log,
+    timing,
   );
   const tick = (): void => {
     if (!bus.connected) return;

@@ -18,7 +18,7 @@ beforeEach(() => {
 
 /** Replicas that hear each other, unless cut off. */
 const listeners = new Map<Replica, (data: Uint8Array) => void>();
-function start(): Replica {
+async function start(): Promise<Replica> {
   const replica = { cut: false } as { -readonly [K in keyof Replica]: Replica[K] };
   replicas.add(replica);
   const nc = {
@@ -35,12 +35,11 @@ function start(): Replica {
       return { unsubscribe: () => listeners.delete(replica) };
     },
   } as unknown as NatsConnection;
-  replica.election = createPublisherElection(
-    nc,
-    () => undefined,
-    undefined,
-    () => clock,
-  );
+  replica.election = createPublisherElection(nc, () => undefined, undefined, {
+    now: () => clock,
+    greetingMs: 0,
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
   return replica;
 }
 const leaders = (): number => [...replicas].filter((r) => r.election.leading).length;
@@ -51,20 +50,20 @@ function pass(seconds: number): void {
   }
 }
 
-it("has one publisher, the one that was there first", () => {
-  const first = start();
+it("has one publisher, the one that was there first", async () => {
+  const first = await start();
   pass(5);
-  start();
-  start();
+  await start();
+  await start();
   expect([first.election.leading, leaders()]).toEqual([true, 1]);
   pass(60);
   expect([first.election.leading, leaders()]).toEqual([true, 1]);
 });
 
-it("has another at once when it stops, and within seconds when it dies", () => {
-  const first = start();
-  const second = start();
-  const third = start();
+it("has another at once when it stops, and within seconds when it dies", async () => {
+  const first = await start();
+  const second = await start();
+  const third = await start();
   replicas.delete(first);
   first.election.stop();
   expect([second, third].filter((r) => r.election.leading)).toHaveLength(1);
@@ -75,10 +74,10 @@ it("has another at once when it stops, and within seconds when it dies", () => {
   expect(last.election.leading).toBe(true);
 });
 
-it("comes back to one after a partition", () => {
-  const first = start();
+it("comes back to one after a partition", async () => {
+  const first = await start();
   pass(5);
-  const second = start();
+  const second = await start();
   second.cut = true;
   pass(10);
   expect(leaders()).toBe(2);
@@ -87,8 +86,8 @@ it("comes back to one after a partition", () => {
   expect([first.election.leading, leaders()]).toEqual([true, 1]);
 });
 
-it("says little when it is alone", () => {
-  start();
+it("says little when it is alone", async () => {
+  await start();
   pass(60);
   said = 0;
   pass(60);

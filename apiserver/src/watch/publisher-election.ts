@@ -10,6 +10,11 @@ export interface PublisherElection {
   stop(): void;
 }
 
+export interface ElectionTiming {
+  readonly now?: () => number;
+  readonly greetingMs?: number;
+}
+
 interface Announcement {
   readonly id: string;
   readonly since: number;
@@ -20,6 +25,8 @@ interface Announcement {
 const LEASE_MS = 3_000;
 /** How often a replica says that it exists. The publisher speaks every second only while there are others to hear it. */
 const HELLO_MS = 10_000;
+/** How long a newcomer waits for the publisher to answer its greeting. */
+const GREETING_MS = 150;
 
 /**
  * A lease kept on the bus itself: the publisher says once a second that it is there. For a moment two may publish, or none; the
@@ -29,12 +36,13 @@ export function createPublisherElection(
   nc: NatsConnection,
   onChange: (leading: boolean) => void,
   log?: Logger,
-  now: () => number = Date.now,
+  { now = Date.now, greetingMs = GREETING_MS }: ElectionTiming = {},
 ): PublisherElection {
   const id = nuid.next();
   let since = now();
   let leading = false;
   let heardAt = now();
+  let heard = false;
   let spokeAt = now();
   let othersAt = 0;
 
@@ -65,13 +73,16 @@ export function createPublisherElection(
       } else if (other.type === "resign") lead(true);
       else if (!leading || yieldsTo(other)) {
         heardAt = now();
+        heard = true;
         lead(false);
       } else say("leading");
     },
   });
-  // Starts as publisher at once, so that a cluster's first replica loses no time; an older one will object.
+  // A cluster's first replica loses little time; a later one does not publish for a moment and set everyone catching up.
   say("hello");
-  lead(true);
+  const greeting = setTimeout(() => {
+    if (!heard) lead(true);
+  }, greetingMs);
 
   return {
     get leading() {
@@ -85,6 +96,7 @@ export function createPublisherElection(
       else if (quiet) say("hello");
     },
     stop() {
+      clearTimeout(greeting);
       subscription.unsubscribe();
       if (leading) say("resign");
       leading = false;

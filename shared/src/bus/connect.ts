@@ -33,7 +33,7 @@ export interface BusOptions {
 }
 
 const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 2_000;
+const RETRY_MAX_MS = 1_000;
 
 /** Connects, waiting for files and broker as long as it takes; rejects only when `signal` aborts. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
