@@ -100,7 +100,7 @@ function mountToken(pod: Pod): void {
     (container.volumeMounts ??= []).push({ name, mountPath, readOnly: true });
   };
   for (const container of spec.initContainers ?? []) mount(container);
-  for (const container of spec.containers) mount(container);
+  for (const container of (spec.containers as Container[] | undefined) ?? []) mount(container);
   if (needed && !existing) (spec.volumes ??= []).push(tokenVolume(name));
 }
 

@@ -1,9 +1,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAdmit, selectPlugins } from "../admission/index.ts";
+import { createRbac } from "../authz/rbac.ts";
 import { arbitraryObject } from "../kinds/arbitrary.test-support.ts";
 import { kinds } from "../kinds/index.ts";
 import { startInProcess, type InProcessApi } from "../testing/in-process.ts";
 import { raw, type RawAnswer } from "../testing/raw.ts";
+import { createMemoryStore } from "../store/memory.ts";
+import { createWatchCache } from "../watch/cache.ts";
 import type { Kind } from "./kind.ts";
 import { virtualHandler } from "./virtual/index.ts";
 
@@ -50,7 +54,18 @@ const junk: readonly unknown[] = [
   { constructor: 1, toString: 2 },
   { a: { b: { c: {} } } },
 ];
-const keys = ["", "metadata", "spec", "status", "items", "name", "unknownField", "constructor", "length", "a/b"];
+const keys = [
+  "",
+  "metadata",
+  "spec",
+  "status",
+  "items",
+  "name",
+  "unknownField",
+  "constructor",
+  "length",
+  "a/b",
+];
 
 type Container = Record<string, unknown> | unknown[];
 const isContainer = (value: unknown): value is Container => typeof value === "object" && value !== null;
@@ -101,7 +116,10 @@ const collection = (kind: Kind): string => {
 function send(api: InProcessApi, kind: Kind, object: object, random: Random): Promise<RawAnswer<unknown>> {
   const path = collection(kind);
   const name = "fuzzed";
-  Object.assign((object as { metadata: object }).metadata, { name, namespace: kind.namespaced ? "default" : undefined });
+  Object.assign((object as { metadata: object }).metadata, {
+    name,
+    namespace: kind.namespaced ? "default" : undefined,
+  });
   for (let i = random(4) + 1; i > 0; i--) damage(object, random);
   const text = JSON.stringify(object);
   const body = random(8) === 0 ? damageText(text, random) : text;
@@ -111,7 +129,10 @@ function send(api: InProcessApi, kind: Kind, object: object, random: Random): Pr
     case 1: {
       const type = patches[random(patches.length)] ?? "";
       const sub = kind.status && random(2) === 0 ? "/status" : "";
-      return raw(api, "PATCH", `${path}/${name}${sub}?fieldManager=fuzz`, { body, headers: { "content-type": type } });
+      return raw(api, "PATCH", `${path}/${name}${sub}?fieldManager=fuzz`, {
+        body,
+        headers: { "content-type": type },
+      });
     }
     default:
       return raw(api, "POST", `${path}?fieldValidation=${random(2) === 0 ? "Strict" : "Warn"}`, { body });
@@ -121,7 +142,7 @@ function send(api: InProcessApi, kind: Kind, object: object, random: Random): Pr
 describe(`damaged objects (seed ${seed})`, () => {
   let api: Awaited<ReturnType<typeof startInProcess>>;
   beforeAll(async () => {
-    api = await startInProcess();
+    api = await startWithAdmission();
   });
   afterAll(() => api.stop());
 
@@ -148,6 +169,20 @@ describe(`damaged objects (seed ${seed})`, () => {
     },
   );
 });
+
+/** With every admission plugin, on a cluster that has the namespace that the objects go to. */
+async function startWithAdmission(): ReturnType<typeof startInProcess> {
+  const store = createMemoryStore();
+  const cache = createWatchCache(store);
+  await cache.start(new AbortController().signal);
+  const authorize = (): { allowed: boolean; reason: string } => ({ allowed: true, reason: "" });
+  const ctx = { cache, store, authorize, rbac: createRbac(cache), now: () => new Date() };
+  const started = await startInProcess({ store, cache, authorize, admit: createAdmit(ctx, selectPlugins()) });
+  const name = "default";
+  await raw(started, "POST", "/api/v1/namespaces", { body: { metadata: { name } } });
+  await raw(started, "POST", `/api/v1/namespaces/${name}/serviceaccounts`, { body: { metadata: { name } } });
+  return started;
+}
 
 function virtualHandlerOf(kind: Kind): unknown {
   try {
