@@ -22,7 +22,7 @@ table ${table} {
     fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @node-ports
   }
   chain nat-prerouting { type nat hook prerouting priority dstnat; jump lookup; }
-  chain nat-output { type nat hook output priority dstnat; jump lookup; }
+  chain nat-output { type nat hook output priority -100; jump lookup; }
   chain nat-postrouting {
     type nat hook postrouting priority srcnat;
     ip saddr . ip daddr @own-addresses masquerade fully-random
