@@ -2,18 +2,20 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Node, NodeStatus, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Node, NodeStatus } from "@coracle/shared/api/generated/core-v1.ts";
 import { nodes, pods as podResource, services } from "@coracle/shared/api/resources.ts";
 import { connectBus } from "@coracle/shared/bus/connect.ts";
 import { escapeToken, nodeIdentity } from "@coracle/shared/bus/subjects.ts";
 import { createEventRecorder } from "@coracle/shared/client/events.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
-import { runProcess } from "@coracle/shared/process.ts";
+import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
 import { refusePod } from "./admit.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
 import { heldAddresses } from "./engine-view.ts";
+import { isMirror } from "./eviction/critical.ts";
+import { openPullRecord, withPullRecord } from "./gc/pull-record.ts";
 import { createKubelet } from "./kubelet.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
@@ -22,28 +24,35 @@ import { createPodDirectory } from "./node/directory.ts";
 import { findUplink, readMachine } from "./node/facts.ts";
 import { watchDns } from "./node/health.ts";
 import { runLease } from "./node/lease.ts";
-import { condition, nodeStatus, resourcesOf } from "./node/node-object.ts";
+import { nodeStatus, resourcesOf } from "./node/node-object.ts";
 import { nodeNameOf, ownContainer } from "./node/own-container.ts";
 import { startRegistration } from "./node/registration.ts";
 import { followNotices } from "./references/notices.ts";
-import type { RuntimeContainer } from "./runtime/runtime.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
-import { createKubeletHttp } from "./stats/http.ts";
-import { createStats } from "./stats/stats.ts";
+import { delayedSignal } from "./shutdown/shutdown.ts";
+import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
 import { serveNodeStreams } from "./streams/serve.ts";
+import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
 
 const env = process.env;
+const settings = readUpkeepSettings(env);
+/** To close connections, after the pods have had their time. */
+const STOP_MS = 4_500;
 
-runProcess("kubelet", async ({ log, signal, health, serve }) => {
+async function main({ log, signal: stop, health, serve }: ProcessContext): Promise<void> {
+  let upkeep: Upkeep | undefined;
+  const signal = settings.shutdown ? delayedSignal(stop, async () => upkeep?.shutDown()) : stop;
   const config = readConfig(env);
-  const runtime = createDockerRuntime();
-  const own = await ownContainer(runtime);
+  const engine = createDockerRuntime();
+  const own = await ownContainer(engine);
   const name = nodeNameOf(env, own);
   const identity = { cluster: config.cluster, node: name };
-  const info = await runtime.info();
+  const info = await engine.info();
   const here = join(config.data, name);
   await mkdir(here, { recursive: true });
+  const record = await openPullRecord(join(here, "images.json"), log, Date.now);
+  const runtime = withPullRecord(engine, record, log);
   const mounts = own ? await runtime.mounts(own.id) : [];
   const machine = await readMachine(info, here, KUBELET_VERSION);
   const uplink = findUplink(config.nodesSubnet);
@@ -105,7 +114,7 @@ runProcess("kubelet", async ({ log, signal, health, serve }) => {
     admit(pod, manager) {
       const node = nodeCache.get(name);
       const others = [...manager.runs()].filter((run) => run.pod !== pod && !run.gone).map((run) => run.pod);
-      return node && refusePod(pod, node, others);
+      return upkeep?.admit(pod) ?? (node && refusePod(pod, node, others));
     },
     log,
     now: Date.now,
@@ -141,27 +150,21 @@ runProcess("kubelet", async ({ log, signal, health, serve }) => {
       maxPods: config.maxPods,
       images: await runtime.listImages(),
       notReady: network.ready
-        ? undefined
+        ? upkeep?.notReady()
         : "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod range yet",
-      pressures: [
-        condition(
-          input,
-          "MemoryPressure",
-          "False",
-          "KubeletHasSufficientMemory",
-          "kubelet has sufficient memory available",
-        ),
-        condition(input, "DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        condition(
-          input,
-          "PIDPressure",
-          "False",
-          "KubeletHasSufficientPID",
-          "kubelet has sufficient PID available",
-        ),
-      ],
+      pressures: upkeep?.conditions(input.before) ?? [],
     });
   };
+  upkeep = createUpkeep({
+    kubelet,
+    settings,
+    record,
+    dataDirectory: here,
+    engineDirectory: info.rootDir,
+    onNodeChange: () => registration.changed(),
+  });
+  const { stats, http } = upkeep;
+  serve(http);
   health.add("node", () => (network.ready ? undefined : "the node has no pod range yet"));
   health.add("dns", watchDns(config.clusterDns, config.clusterDomain, signal));
 
@@ -178,55 +181,45 @@ runProcess("kubelet", async ({ log, signal, health, serve }) => {
   // Pods: those of the API first, then what the engine runs for nobody is ended.
   const uid = (pod: { metadata: { uid?: string | undefined } }): string => pod.metadata.uid ?? "";
   podCache.on({
-    add: (pod) => kubelet.pods.setPod(pod),
+    add: (pod) => isMirror(pod) || kubelet.pods.setPod(pod),
     update(pod, old) {
       if (uid(pod) !== uid(old)) kubelet.pods.removePod(uid(old));
-      kubelet.pods.setPod(pod);
+      if (!isMirror(pod)) kubelet.pods.setPod(pod);
     },
     delete: (pod) => kubelet.pods.removePod(uid(pod)),
   });
   const stopNotices = followNotices(bus, kubelet.ctx.references);
+  const directory = createPodDirectory(kubelet.pods);
+  const statics =
+    config.staticPods === undefined
+      ? undefined
+      : await serveStaticPods({
+          kubelet,
+          folder: config.staticPods,
+          cache: podCache,
+          nodeUid: () => nodeCache.get(name)?.metadata.uid,
+          ended: upkeep.ended,
+        });
   await kubelet.pods.removeOrphans();
-  const podsHere = (): Pod[] => [...kubelet.pods.runs()].filter((run) => !run.gone).map((run) => run.pod);
-  const containersHere = (): RuntimeContainer[] =>
-    [...kubelet.ctx.engine.pods()].flatMap((pod) => [...kubelet.ctx.engine.ofPod(pod)]);
-  const stats = createStats({
-    node: name,
-    runtime,
-    containers: containersHere,
-    ofPod: (pod) => kubelet.ctx.engine.ofPod(pod),
-    pods: podsHere,
-    dataDirectory: here,
-    engineDirectory: info.rootDir,
-    signal,
-  });
-  serve(
-    createKubeletHttp({
-      stats,
-      pods: podsHere,
-      containers: containersHere,
-      configuration: () => ({
-        kind: "KubeletConfiguration",
-        apiVersion: "kubelet.config.k8s.io/v1beta1",
-        ...config,
-      }),
-    }),
-  );
+  const keeping = upkeep.run();
   const stopStreams = serveNodeStreams({
     nc: bus.nc,
     subjectPrefix: `node.${escapeToken(name)}`,
     runtime,
-    pods: createPodDirectory(kubelet.pods),
+    pods: statics?.directory(directory) ?? directory,
     ownPort: Number(env["CORACLE_HEALTH_PORT"] ?? 10248),
     summary: () => stats.summary(),
   });
   log.info({ node: name, address: uplink.address }, "node started");
   await lease;
+  await keeping;
   stopStreams();
   stopNotices();
   await kubelet.pods.idle();
   await bus.close();
-});
+}
+
+runProcess("kubelet", main, { graceMs: (settings.shutdown?.seconds ?? 0) * 1000 + STOP_MS });
 
 const internalAddress = (node: Node): string | undefined =>
   node.status?.addresses?.find((a) => a.type === "InternalIP")?.address;
