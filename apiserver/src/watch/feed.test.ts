@@ -282,6 +282,6 @@ it("an informer's cache equals the store's list in the end, whatever the bus los
         replica.abort();
       },
     ),
-    { numRuns: Number(process.env["CORACLE_TEST_RUNS"] ?? 300) },
+    { numRuns: Number(process.env["CORACLE_TEST_RUNS"] ?? 150) },
   );
 }, 120_000);
