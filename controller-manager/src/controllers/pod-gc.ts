@@ -29,9 +29,7 @@ export function podGcController(): Controller {
   return defineController({
     name: "pod-gc",
     for: nodes,
-    watches: [
-      { resource: pods, keys: (pod, old) => keysOfPod(pod as Pod, old as Pod | undefined, finished) },
-    ],
+    watches: [{ resource: pods, keys: (pod, old) => keysOfPod(pod, old, finished) }],
     setup(ctx) {
       indexByNode(ctx.informers.for(pods));
       ctx.informers.for(pods).on({

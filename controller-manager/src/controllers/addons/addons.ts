@@ -5,7 +5,7 @@ import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
 import { groupOf } from "@coracle/shared/meta/owners.ts";
 import { createWorkQueue } from "@coracle/shared/workqueue/work-queue.ts";
 import { discover } from "../../discovery.ts";
-import type { Loop } from "../../loop.ts";
+import { onAbort, type Loop } from "../../loop.ts";
 import { contains, loadManifests } from "./manifests.ts";
 
 const FIELD_MANAGER = "coracle-addons";
@@ -27,14 +27,15 @@ export const addonsLoop = (
     const addons = new Map<string, Addon>();
     const watched = new Set<string>();
     const stop = (): void => queue.shutDown();
-    ctx.signal.addEventListener("abort", stop, { once: true });
+    onAbort(ctx.signal, stop);
+    const resourceOf = createLookup(ctx);
     for (const index of manifests.keys()) queue.add(String(index));
     for (;;) {
       const index = await queue.next();
       if (index === undefined || ctx.signal.aborted) return;
       const manifest = manifests[Number(index)];
       try {
-        if (manifest) await apply(ctx, await addonFor(ctx, addons, manifest));
+        if (manifest) await apply(ctx, await addonFor(addons, resourceOf, manifest));
         queue.forget(index);
         follow(ctx, addons, watched, (id) => queue.add(id), manifests);
       } catch (error) {
@@ -53,20 +54,27 @@ export const addonsLoop = (
 
 const idOf = (object: KubeObject): string => `${object.apiVersion}/${object.kind}/${keyOf(object)}`;
 
-/** The manifest with the resource its kind is served as, and its namespace filled in. */
+type Lookup = (manifest: KubeObject) => Promise<Resource<KubeObject>>;
+
+/** Discovery is asked once, and again only for a kind it did not know. */
+function createLookup(ctx: ControllerContext): Lookup {
+  let known: readonly Resource<KubeObject>[] = [];
+  return async ({ apiVersion = "", kind }) => {
+    const find = (): Resource<KubeObject> | undefined =>
+      known.find((r) => r.group === groupOf(apiVersion) && r.kind === kind);
+    if (!find()) known = await discover(ctx.client, ctx.signal);
+    const resource = find();
+    if (!resource) throw new Error(`no matches for kind "${kind}" in version "${apiVersion}"`);
+    return resource;
+  };
+}
+
 async function addonFor(
-  ctx: ControllerContext,
   addons: Map<string, Addon>,
+  resourceOf: Lookup,
   manifest: KubeObject,
 ): Promise<Addon> {
-  const known = addons.get(idOf(manifest));
-  if (known) return known;
-  const group = groupOf(manifest.apiVersion ?? "");
-  const resources = await discover(ctx.client, ctx.signal);
-  const resource = resources.find((r) => r.group === group && r.kind === manifest.kind);
-  if (!resource)
-    throw new Error(`no matches for kind "${manifest.kind}" in version "${manifest.apiVersion}"`);
-  const addon = { resource, manifest };
+  const addon = addons.get(idOf(manifest)) ?? { resource: await resourceOf(manifest), manifest };
   addons.set(idOf(manifest), addon);
   return addon;
 }

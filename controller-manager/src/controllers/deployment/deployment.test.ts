@@ -73,12 +73,13 @@ test("a rolling update never has fewer ready or more pods than allowed, also wit
   await complete(h, 6, "1");
   let least = Infinity;
   let most = 0;
-  h.ctx.informers.for(pods);
+  const look = async (): Promise<void> => {
+    const all = (await h.list(pods)).filter(isPodActive);
+    least = Math.min(least, all.filter(isPodReady).length);
+    most = Math.max(most, all.length);
+  };
   const watch = setInterval(() => {
-    void h.list(pods).then((all) => {
-      least = Math.min(least, all.filter((p) => isPodActive(p) && isPodReady(p)).length);
-      most = Math.max(most, all.filter((p) => isPodActive(p)).length);
-    });
+    void look();
   }, 5);
   await setImage(h, "nginx:2");
   await complete(h, 6, "2");

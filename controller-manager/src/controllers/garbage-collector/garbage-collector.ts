@@ -5,7 +5,7 @@ import { groupOf } from "@coracle/shared/meta/owners.ts";
 import type { WorkQueue } from "@coracle/shared/workqueue/queue.ts";
 import { createWorkQueue } from "@coracle/shared/workqueue/work-queue.ts";
 import { discover, isEvents, supports, type Discovered } from "../../discovery.ts";
-import type { Loop } from "../../loop.ts";
+import { onAbort, type Loop } from "../../loop.ts";
 import { messageOf } from "../../pods/control.ts";
 import { attemptDelete, attemptOrphan, type Collector } from "./collect.ts";
 import { createGraph, type Graph } from "./graph.ts";
@@ -39,13 +39,14 @@ export const garbageCollector = (): Loop => ({
     const stop = (): void => {
       for (const queue of [deletions, orphans, discovery]) queue.shutDown();
     };
-    ctx.signal.addEventListener("abort", stop, { once: true });
+    onAbort(ctx.signal, stop);
     const rediscover = (): void => discovery.addAfter(DISCOVERY, DISCOVERY_DELAY_MS);
+    ctx.informers
+      .for(customResourceDefinitions)
+      .on({ add: rediscover, update: rediscover, delete: rediscover });
+    // The controllers' own caches come first: collecting garbage can wait for them, they cannot.
+    await ctx.informers.start(ctx.signal);
     await untilDone(ctx, () => kinds.refresh());
-    if (kinds.serves(customResourceDefinitions))
-      ctx.informers
-        .for(customResourceDefinitions)
-        .on({ add: rediscover, update: rediscover, delete: rediscover });
     const work = (queue: WorkQueue, handle: (key: string) => Promise<void>): Promise<void> =>
       drain(ctx, queue, handle);
     await Promise.all([
@@ -83,18 +84,17 @@ async function drain(
 async function untilDone(ctx: ControllerContext, run: () => Promise<void>): Promise<void> {
   const queue = createWorkQueue({ maxDelayMs: 5000 });
   const stop = (): void => queue.shutDown();
-  ctx.signal.addEventListener("abort", stop, { once: true });
+  const off = onAbort(ctx.signal, stop);
   queue.add(DISCOVERY);
   await drain(ctx, queue, async () => {
     await run();
     queue.shutDown();
   });
-  ctx.signal.removeEventListener("abort", stop);
+  off();
 }
 
 interface Kinds {
   refresh(): Promise<void>;
-  serves(resource: Resource<unknown>): boolean;
   resourceOf(apiVersion: string, kind: string): Promise<Resource<KubeObject>>;
 }
 
@@ -125,7 +125,6 @@ function createKinds(ctx: ControllerContext, graph: Graph): Kinds {
   };
   return {
     refresh,
-    serves: (resource) => followed.has(storageNameOf(resource)),
     async resourceOf(apiVersion, kind) {
       const key = `${groupOf(apiVersion)}/${kind}`;
       if (!byKind.has(key)) await refresh();

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { deployments, horizontalPodAutoscalers } from "@coracle/shared/api/resources.ts";
+import { NAMESPACE, startHarness } from "../../testing/harness.ts";
 import { calculate } from "./calculate.ts";
+import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler.ts";
 import { emptyHistory, limit, remember, type History } from "./behavior.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
@@ -99,4 +102,35 @@ test("the size is always between minimum and maximum, and moves towards what is 
       else expect(replicas).toBeLessThanOrEqual(current);
     }),
   );
+});
+
+test("a target above the maximum is scaled down through its scale subresource; without figures it says so", async () => {
+  await using h = await startHarness({ controllers: [horizontalPodAutoscalerController()] });
+  const at = { name: "web", namespace: NAMESPACE };
+  const template = {
+    metadata: { labels: { app: "web" } },
+    spec: { containers: [{ name: "c", image: "nginx" }] },
+  };
+  await h.client.create(deployments, {
+    metadata: at,
+    spec: { replicas: 9, selector: { matchLabels: { app: "web" } }, template },
+  });
+  const target = { type: "Utilization", averageUtilization: 50 };
+  await h.client.create(horizontalPodAutoscalers, {
+    metadata: at,
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+      maxReplicas: 4,
+      metrics: [{ type: "Resource", resource: { name: "cpu", target } }],
+    },
+  });
+  await h.eventually("four", async () => (await h.client.get(deployments, at)).spec?.replicas === 4);
+  expect(h.events).toContain(
+    "SuccessfulRescale New size: 4; reason: Current number of replicas above Spec.MaxReplicas",
+  );
+  const hpa = await h.eventually("a status", async () => {
+    const current = await h.client.get(horizontalPodAutoscalers, at);
+    return current.status?.desiredReplicas === 4 && current;
+  });
+  expect(hpa.status?.conditions?.find((c) => c.type === "AbleToScale")?.reason).toBe("SucceededRescale");
 });

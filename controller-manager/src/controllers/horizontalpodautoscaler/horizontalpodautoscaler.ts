@@ -26,6 +26,7 @@ const PERIOD_MS = 15_000;
 /** Adjusts the size of workloads to their load. */
 export function horizontalPodAutoscalerController(): Controller {
   const histories = new Map<string, History>();
+  const looked = new Map<string, { readonly at: number; readonly generation: number | undefined }>();
   return defineController({
     name: "horizontalpodautoscaler",
     for: horizontalPodAutoscalers,
@@ -34,11 +35,17 @@ export function horizontalPodAutoscalerController(): Controller {
       const hpa = ctx.informers.for(horizontalPodAutoscalers).get(key);
       if (!hpa) {
         histories.delete(key);
+        looked.delete(key);
         return undefined;
       }
+      // Its own status comes back as a change: only a new spec is looked at before its time.
+      const { generation } = hpa.metadata;
+      const last = looked.get(key);
+      const left = last && last.generation === generation ? last.at + PERIOD_MS - ctx.clock.now() : 0;
+      if (left > 0) return { requeueAfterMs: left };
+      looked.set(key, { at: ctx.clock.now(), generation });
       const pass = new Pass(ctx, hpa);
-      const memory = `${hpa.metadata.uid}`;
-      histories.set(memory, await autoscale(pass, histories.get(memory) ?? emptyHistory));
+      histories.set(key, await autoscale(pass, histories.get(key) ?? emptyHistory));
       await writeStatus(pass);
       return { requeueAfterMs: PERIOD_MS };
     },

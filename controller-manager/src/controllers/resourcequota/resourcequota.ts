@@ -53,7 +53,7 @@ export const resourceQuotaController = (): Controller =>
     watches: [
       {
         resource: pods,
-        keys: (pod, old, ctx) => (podMatters(pod as Pod, old as Pod | undefined) ? quotasNear(pod, ctx) : []),
+        keys: (pod, old, ctx) => (podMatters(pod, old) ? quotasNear(pod, ctx) : []),
       },
       { resource: services, keys: (o, old, ctx) => (sameSpec(o, old) ? [] : quotasNear(o, ctx)) },
       {

@@ -24,7 +24,7 @@ export const claimProtectionController = (): Controller =>
   defineController({
     name: "pvc-protection",
     for: persistentVolumeClaims,
-    watches: [{ resource: pods, keys: (pod) => claimsOf(pod as Pod) }],
+    watches: [{ resource: pods, keys: (pod) => claimsOf(pod) }],
     setup: (ctx) => indexByClaim(ctx.informers.for(pods)),
     async reconcile(key, ctx): Promise<Result> {
       const claim = ctx.informers.for(persistentVolumeClaims).get(key);
