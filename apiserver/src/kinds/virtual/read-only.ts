@@ -1,5 +1,6 @@
 import type { APIService } from "@coracle/shared/api/generated/apiregistration-v1.ts";
 import type { NodeMetrics, PodMetrics } from "@coracle/shared/api/generated/metrics-v1beta1.ts";
+import { addQuantities, formatQuantity, parseQuantity, zeroQuantity } from "@coracle/shared/meta/quantity.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn } from "../shared/columns.ts";
 import { canonical } from "../shared/quantity.ts";
@@ -20,12 +21,25 @@ export const nodeMetrics = defineKind<NodeMetrics>({
   ],
 });
 
+/** Of all containers. */
+const total = ({ containers }: PodMetrics, resource: string): string =>
+  formatQuantity(
+    (containers ?? [])
+      .map(({ usage }) => parseQuantity(usage?.[resource] ?? "0"))
+      .reduce(addQuantities, zeroQuantity),
+  );
+
 export const podMetrics = defineKind<PodMetrics>({
   ...figures,
   kind: "PodMetrics",
   plural: "pods",
   namespaced: true,
-  columns: [nameColumn, column("Window", (metrics) => metrics.window ?? ""), ageColumn],
+  columns: [
+    nameColumn,
+    column("CPU", (metrics) => total(metrics, "cpu")),
+    column("Memory", (metrics) => total(metrics, "memory")),
+    column("Window", (metrics) => metrics.window ?? ""),
+  ],
 });
 
 /** The groups that are served, and by whom; read-only until API servers can be added. */

@@ -2,40 +2,16 @@ import type { NodeMetrics, PodMetrics } from "@coracle/shared/api/generated/metr
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { ageColumn, column, nameColumn } from "../../kinds/shared/columns.ts";
-import { defineKind } from "../kind.ts";
+import { nodeMetrics, podMetrics } from "../../kinds/virtual/read-only.ts";
 import type { Call, Registry } from "../registry.ts";
-import { nodeStats, type PodStats, type Usage } from "./node-stats.ts";
+import { nodeStats, type PodStats, type StatsSummary, type Usage } from "./node-stats.ts";
 import type { VirtualKind } from "./virtual-kind.ts";
 
-const group = "metrics.k8s.io";
-const versions = ["v1beta1"];
-const verbs = ["get", "list"];
-const window = "10s";
+const apiVersion = "metrics.k8s.io/v1beta1";
 
-const nodeKind = defineKind<NodeMetrics>({
-  group,
-  versions,
-  kind: "NodeMetrics",
-  plural: "nodes",
-  namespaced: false,
-  verbs,
-  columns: [
-    nameColumn,
-    column("cpu", (m) => m.usage["cpu"] ?? ""),
-    column("memory", (m) => m.usage["memory"] ?? ""),
-    column("window", (m) => m.window),
-  ],
-});
-const podKind = defineKind<PodMetrics>({
-  group,
-  versions,
-  kind: "PodMetrics",
-  plural: "pods",
-  namespaced: true,
-  verbs,
-  columns: [nameColumn, column("window", (m) => m.window), ageColumn],
-});
+/** Over how long the speeds were measured, as a Duration. */
+const windowOf = ({ windowMs = 10_000 }: StatsSummary): string =>
+  windowMs < 1_000 ? `${Math.round(windowMs)}ms` : `${Math.round(windowMs) / 1_000}s`;
 
 /** Quantities as a metrics server writes them: nanocores and kibibytes. */
 const usageOf = ({ cpu, memory }: Usage): Record<string, string> => ({
@@ -55,7 +31,7 @@ async function ofNodes(registry: Registry, { info }: Call): Promise<KubeObject[]
   const found = await Promise.all(
     nodes.map(async ({ key, object }): Promise<NodeMetrics[]> => {
       const summary = await nodeStats(open, key.name);
-      if (!summary?.node.cpu) return [];
+      if (summary?.node.cpu?.usageNanoCores === undefined) return [];
       const { labels } = object.metadata;
       const metadata = {
         name: key.name,
@@ -66,10 +42,10 @@ async function ofNodes(registry: Registry, { info }: Call): Promise<KubeObject[]
       return [
         {
           kind: "NodeMetrics",
-          apiVersion: `${group}/v1beta1`,
+          apiVersion,
           metadata,
           timestamp: summary.node.cpu.time,
-          window,
+          window: windowOf(summary),
           usage,
         },
       ];
@@ -89,25 +65,35 @@ async function ofPods(registry: Registry, { info }: Call): Promise<KubeObject[]>
   const found = await Promise.all(
     [...byNode].map(async ([node, here]) => {
       const summary = node ? await nodeStats(open, node) : undefined;
-      const stats = new Map((summary?.pods ?? []).map((p) => [p.podRef.uid, p]));
-      return here.flatMap((pod) => describePod(registry, pod, stats.get(pod.metadata.uid ?? "")));
+      if (!summary) return [];
+      const stats = new Map((summary.pods ?? []).map((p) => [p.podRef.uid, p]));
+      const window = windowOf(summary);
+      return here.flatMap((pod) => {
+        const its = stats.get(statsUid(pod));
+        return its ? describePod(registry, pod, its, window) : [];
+      });
     }),
   );
   return found.flat() as KubeObject[];
 }
 
-function describePod(registry: Registry, pod: Pod, stats: PodStats | undefined): PodMetrics[] {
-  const [first] = stats?.containers ?? [];
-  if (!stats?.containers || !first?.cpu) return [];
+/** A kubelet knows a static pod by the hash of its manifest. */
+const statsUid = ({ metadata }: Pod): string =>
+  metadata.annotations?.["kubernetes.io/config.mirror"] ?? metadata.uid ?? "";
+
+function describePod(registry: Registry, pod: Pod, stats: PodStats, window: string): PodMetrics[] {
+  const measured = (stats.containers ?? []).filter((c) => c.cpu?.usageNanoCores !== undefined);
+  const [first] = measured;
+  if (!first?.cpu) return [];
   const { name, namespace, labels } = pod.metadata;
   return [
     {
       kind: "PodMetrics",
-      apiVersion: `${group}/v1beta1`,
+      apiVersion,
       metadata: { name, namespace, ...(labels ? { labels } : {}), creationTimestamp: nowText(registry) },
       timestamp: first.cpu.time,
       window,
-      containers: stats.containers.map((c) => ({ name: c.name, usage: usageOf(c) })),
+      containers: measured.map((c) => ({ name: c.name, usage: usageOf(c) })),
     },
   ];
 }
@@ -115,6 +101,6 @@ function describePod(registry: Registry, pod: Pod, stats: PodStats | undefined):
 const nowText = (registry: Registry): string => `${registry.now().toISOString().slice(0, 19)}Z`;
 
 export const metrics: readonly VirtualKind[] = [
-  { kind: nodeKind, objects: ofNodes },
-  { kind: podKind, objects: ofPods },
+  { kind: nodeMetrics, objects: ofNodes },
+  { kind: podMetrics, objects: ofPods },
 ];

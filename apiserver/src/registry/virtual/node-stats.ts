@@ -5,6 +5,8 @@ import type { OpenNodeStream } from "../registry.ts";
 export interface StatsSummary {
   readonly node: Usage & { readonly nodeName: string };
   readonly pods?: readonly PodStats[] | undefined;
+  /** Over how many milliseconds speeds were measured. */
+  readonly windowMs?: number | undefined;
 }
 
 export interface Usage {
@@ -20,10 +22,14 @@ export interface PodStats {
 interface Known {
   readonly at: number;
   readonly summary: Promise<StatsSummary | undefined>;
+  /** It did not answer. */
+  missing: boolean;
 }
 
 /** Figures this old are still shown, as a metrics server would between two scrapes. */
 const freshMs = 5_000;
+/** A node that did not answer is not waited for again at once. */
+const missingMs = 15_000;
 const patienceMs = 5_000;
 const perServer = new WeakMap<OpenNodeStream, Map<string, Known>>();
 
@@ -35,10 +41,17 @@ export function nodeStats(open: OpenNodeStream, node: string): Promise<StatsSumm
     perServer.set(open, known);
   }
   const have = known.get(node);
-  if (have && performance.now() - have.at < freshMs) return have.summary;
-  const summary = ask(open, node);
-  known.set(node, { at: performance.now(), summary });
-  return summary;
+  if (have && performance.now() - have.at < (have.missing ? missingMs : freshMs)) return have.summary;
+  const entry: Known = {
+    at: performance.now(),
+    missing: false,
+    summary: ask(open, node).then((summary) => {
+      entry.missing = summary === undefined;
+      return summary;
+    }),
+  };
+  known.set(node, entry);
+  return entry.summary;
 }
 
 async function ask(open: OpenNodeStream, node: string): Promise<StatsSummary | undefined> {
