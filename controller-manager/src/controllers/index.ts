@@ -9,6 +9,7 @@ import { cronJobController } from "./cronjob/cronjob.ts";
 import { daemonSetController } from "./daemonset/daemonset.ts";
 import { deploymentController } from "./deployment/deployment.ts";
 import { disruptionController } from "./disruption/disruption.ts";
+import { staleDisruptionController } from "./disruption/stale-target.ts";
 import { endpointsController } from "./endpoints.ts";
 import { endpointSliceMirroringController } from "./endpointslicemirroring.ts";
 import { endpointSliceController } from "./endpointslice/endpointslice.ts";
@@ -47,6 +48,7 @@ export const controllers = (settings: Settings): Controller[] => [
   ttlAfterFinishedController(),
   horizontalPodAutoscalerController(),
   disruptionController(),
+  staleDisruptionController(),
   endpointsController(),
   endpointSliceController(),
   endpointSliceMirroringController(),

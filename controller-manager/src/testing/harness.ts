@@ -28,6 +28,8 @@ export interface Harness extends AsyncDisposable {
   readonly ctx: ControllerContext;
   /** What was recorded, oldest first: `Reason message`. */
   readonly events: readonly string[];
+  /** The controllers' writes so far, as `verb resource`. */
+  readonly writes: readonly string[];
   list<T>(resource: Resource<T>, labelSelector?: string): Promise<T[]>;
   /** Waits until `check` returns something other than undefined and false. */
   eventually<T>(what: string, check: () => Promise<T | undefined | false>, timeoutMs?: number): Promise<T>;
@@ -58,21 +60,25 @@ async function startApi(signal: AbortSignal): Promise<InProcessApi> {
   return api;
 }
 
-/** What the controllers were not allowed to do. A test that ends with any of it fails. */
-function watchForbidden(client: Client, forbidden: string[]): Client {
+/** Notes the controllers' writes, and what they were not allowed to do. A test that ends with any of the latter fails. */
+function observe(client: Client, writes: string[], forbidden: string[]): Client {
   const note = (error: unknown): never => {
     if (isForbidden(error) && !error.message.includes("because it is being terminated"))
       forbidden.push(error.message);
     throw error;
   };
   const wrap =
-    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> =>
-      call(...args).catch(note);
+    (name: string, call: (...args: unknown[]) => Promise<unknown>) =>
+    (...args: unknown[]): Promise<unknown> => {
+      const on = args[0] as Resource<unknown> | string;
+      if (name !== "get" && name !== "list" && on !== "GET")
+        writes.push(`${name} ${typeof on === "string" ? String(args[1]) : on.plural}`);
+      return call(...args).catch(note);
+    };
   return Object.fromEntries(
     Object.entries(client).map(([name, call]) => [
       name,
-      wrap(call as (...args: unknown[]) => Promise<unknown>),
+      wrap(name, call as (...args: unknown[]) => Promise<unknown>),
     ]),
   ) as unknown as Client;
 }
@@ -81,7 +87,8 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const stop = new AbortController();
   const api = await startApi(stop.signal);
   const forbidden: string[] = [];
-  const client = watchForbidden(api.clientFor(MANAGER), forbidden);
+  const writes: string[] = [];
+  const client = observe(api.clientFor(MANAGER), writes, forbidden);
   const log = createLogger("test");
   log.level = process.env["CORACLE_LOG_LEVEL"] ?? "silent";
   const informers = createWatchInformerFactory({ client: streaming(api, options.lagMs), log });
@@ -107,6 +114,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     api,
     ctx,
     events: recorded,
+    writes,
     list: async (resource, labelSelector) => (await api.client.list(resource, { labelSelector })).items,
     eventually: (what, check, timeoutMs = 10_000) => eventually(what, check, timeoutMs),
     async [Symbol.asyncDispose]() {
