@@ -6,6 +6,7 @@ import { address } from "./steps/address.ts";
 import { admission } from "./steps/admission.ts";
 import { cable } from "./steps/cable.ts";
 import { containers } from "./steps/containers.ts";
+import { deadline } from "./steps/deadline.ts";
 import { files } from "./steps/files.ts";
 import { sandbox } from "./steps/sandbox.ts";
 import type { PodStep } from "./steps/step.ts";
@@ -13,7 +14,7 @@ import { volumes } from "./steps/volumes.ts";
 
 /** Steps in one entry do not need each other and go together. */
 export const podSteps: readonly (readonly PodStep[])[] = [
-  [admission],
+  [admission, deadline],
   [address, files],
   [sandbox],
   [cable, volumes],

@@ -1,0 +1,28 @@
+import { podEvent } from "../pod.ts";
+import type { PodStep } from "./step.ts";
+
+/** activeDeadlineSeconds: a pod that has run longer fails. */
+export const deadline: PodStep = {
+  name: "deadline",
+  up: (run) => {
+    const seconds = run.pod.spec?.activeDeadlineSeconds;
+    if (seconds === undefined) return Promise.resolve(true);
+    const { ctx } = run;
+    const known = (ctx.statuses.current(run.uid) ?? run.pod.status)?.startTime;
+    const end = (known ? Date.parse(known) : run.startedAt) + seconds * 1000;
+    if (ctx.now() < end) {
+      run.wakeAt = Math.min(run.wakeAt ?? Infinity, end);
+      return Promise.resolve(true);
+    }
+    const verdict = {
+      reason: "DeadlineExceeded",
+      message: "Pod was active on the node longer than the specified deadline",
+    };
+    podEvent(run, "Normal", verdict.reason, verdict.message);
+    const grace = run.pod.spec?.terminationGracePeriodSeconds ?? 30;
+    run.stop = { deadline: ctx.now() + grace * 1000, immediate: grace === 0, verdict };
+    run.ending.abort();
+    run.wake();
+    return Promise.resolve(false);
+  },
+};
