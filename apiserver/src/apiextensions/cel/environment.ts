@@ -1,0 +1,141 @@
+/** Expressions compiled and run with Kubernetes' functions. */
+import { registerFormats } from "./formats.ts";
+import { CelTypeError, Environment, EvaluationError, ParseError } from "./library.ts";
+import { registerLists } from "./lists.ts";
+import { registerMacros } from "./macros.ts";
+import { registerNetwork } from "./network.ts";
+import { registerQuantity } from "./quantity.ts";
+import { registerSemver } from "./semver.ts";
+import { registerStrings } from "./strings.ts";
+import { registerUrls } from "./urls.ts";
+import { rootNames, rewriteStructs } from "./tokens.ts";
+
+/** An expression ready to be run many times. */
+export interface Program {
+  readonly expression: string;
+  /** The type of its result as far as it is known: `bool`, `string`, `dyn`, … */
+  readonly type: string;
+  /** Names of the declared variables it looks at. */
+  uses(variable: string): boolean;
+  /** @throws CelRuntimeError */
+  run(variables: Readonly<Record<string, unknown>>): unknown;
+}
+
+/** The expression itself is wrong; the message is in the form of a compiler's. */
+export class CelCompileError extends Error {
+  /** What the library calls the mistake: `no_such_key`, `unknown_variable`, … */
+  readonly code: string;
+  constructor(message: string, code: string) {
+    super(message);
+    this.name = "CelCompileError";
+    this.code = code;
+  }
+}
+
+/** The expression failed on these values. */
+export class CelRuntimeError extends Error {}
+
+let shared: Environment | undefined;
+
+/** Longer or deeper expressions than these are refused, whatever they compute. */
+const limits = { maxAstNodes: 20_000, maxDepth: 200, maxListElements: 2_000, maxMapEntries: 2_000 };
+
+/** An environment with every function of Kubernetes and no variable; extend a `clone()`. */
+export function baseEnvironment(): Environment {
+  if (!shared) {
+    shared = new Environment({
+      unlistedVariablesAreDyn: false,
+      homogeneousAggregateLiterals: false,
+      enableOptionalTypes: true,
+      limits,
+    });
+    for (const register of [
+      registerStrings,
+      registerLists,
+      registerMacros,
+      registerUrls,
+      registerQuantity,
+      registerNetwork,
+      registerSemver,
+      registerFormats,
+    ])
+      register(shared);
+  }
+  return shared.clone();
+}
+
+const byVariables = new Map<string, Environment>();
+
+/** The base environment with variables of any type. */
+export function dynamicEnvironment(variables: readonly string[]): Environment {
+  const key = variables.join(" ");
+  let environment = byVariables.get(key);
+  if (!environment) {
+    environment = baseEnvironment();
+    for (const name of variables) environment.registerVariable(name, "dyn");
+    byVariables.set(key, environment);
+  }
+  return environment;
+}
+
+/**
+ * Compiles an expression. Structs (`Object{…}`, `JSONPatch{…}`) become maps.
+ * @throws CelCompileError
+ */
+export function compile(environment: Environment, expression: string): Program {
+  try {
+    const parsed = environment.parse(rewriteStructs(expression));
+    const checked = parsed.check();
+    if (!checked.valid) throw checked.error ?? new Error("invalid expression");
+    const names = rootNames(expression);
+    return {
+      expression,
+      type: checked.type ?? "dyn",
+      uses: (variable) => names.has(variable),
+      run(variables) {
+        try {
+          return parsed(variables) as unknown;
+        } catch (error) {
+          throw new CelRuntimeError(runtimeMessage(error), { cause: error });
+        }
+      },
+    };
+  } catch (error) {
+    throw compileError(expression, error);
+  }
+}
+
+type LibraryError = ParseError | EvaluationError | CelTypeError;
+const isLibraryError = (error: unknown): error is LibraryError =>
+  error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
+
+function compileError(expression: string, error: unknown): CelCompileError {
+  if (!isLibraryError(error)) return new CelCompileError(`compilation failed: ${String(error)}`, "unknown");
+  const at = error.range?.start ?? 0;
+  const before = expression.slice(0, at).split("\n");
+  const line = before.length;
+  const column = before.at(-1)?.length ?? 0;
+  const text = `ERROR: <input>:${line}:${column + 1}: ${compilerWords(error)}`;
+  const source = expression.split("\n")[line - 1] ?? "";
+  return new CelCompileError(
+    `compilation failed: ${text}\n | ${source}\n | ${".".repeat(column)}^`,
+    error.code,
+  );
+}
+
+function compilerWords({ code, summary }: LibraryError): string {
+  const subject = /: (.*)$/s.exec(summary)?.[1] ?? "";
+  switch (code) {
+    case "unknown_variable":
+      return `undeclared reference to '${subject}' (in container '')`;
+    case "no_such_key":
+      return `undefined field '${subject}'`;
+    default:
+      return summary.startsWith("Unexpected") ? `Syntax error: ${summary.toLowerCase()}` : summary;
+  }
+}
+
+function runtimeMessage(error: unknown): string {
+  if (!isLibraryError(error)) return error instanceof Error ? error.message : String(error);
+  return error.code === "no_such_key" ? error.summary.replace("No such key", "no such key") : error.summary;
+}
