@@ -301,10 +301,10 @@ describe("a change of a pod", () => {
       updateRefusals(
         pods,
         body,
-        ((pod: Pod) => {
+        (pod: Pod) => {
           const [container] = pod.spec?.containers ?? [];
           if (container) container.resources = { requests, limits } as never;
-        }) as never,
+        },
         { subresource: "resize" },
       );
     expect(resize({ cpu: "500m" }, { cpu: "1" })).toEqual([]);
@@ -321,9 +321,9 @@ describe("a change of a pod", () => {
     const to = (next: object, old: object): string[] => {
       const status = (state: object) => ({ containerStatuses: [{ name: "app", state }] });
       return updateRefusals(
-        { ...pods, prepareForCreate: (pod: Pod) => Object.assign(pod, { status: status(old) }) } as never,
+        { ...pods, prepareForCreate: (pod: Pod) => Object.assign(pod, { status: status(old) }) },
         once,
-        ((pod: Pod) => Object.assign(pod, { status: status(next) })) as never,
+        (pod: Pod) => Object.assign(pod, { status: status(next) }),
         { subresource: "status" },
       );
     };

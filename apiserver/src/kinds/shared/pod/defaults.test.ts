@@ -6,7 +6,7 @@ import { pullPolicyFor } from "./image.ts";
 import { setPodTemplateDefaults } from "./defaults.ts";
 import { qosClass } from "./resources.ts";
 
-const podOf = (spec: unknown): Pod => created(pods, { spec }) as unknown as Pod;
+const podOf = (spec: unknown): Pod => created(pods, { spec });
 
 test("a minimal pod is completed as upstream completes it", () => {
   const pod = podOf({
