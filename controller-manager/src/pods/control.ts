@@ -48,18 +48,18 @@ export const namespaceTerminating = (error: unknown): boolean =>
 const outcomeUnknown = (error: unknown): boolean =>
   !(error instanceof ApiError) || error.code === 503 || error.code === 504;
 
+/** In a namespace that is going away nothing is made, and that is no failure: the owner is about to go too. */
 export async function createPod(
   ctx: ControllerContext,
   expectations: Expectations,
   owner: PodOwner,
   pod: Pod,
-): Promise<Pod> {
+): Promise<void> {
   const { name = "", namespace } = pod.metadata;
   expectations.creating(owner.key, keyOf(pod));
   try {
-    const created = await ctx.client.create(pods, pod, { signal: ctx.signal });
+    await ctx.client.create(pods, pod, { signal: ctx.signal });
     ctx.events.record(owner.object, "Normal", "SuccessfulCreate", `Created pod: ${name}`);
-    return created;
   } catch (error) {
     const exists =
       outcomeUnknown(error) &&
@@ -68,8 +68,8 @@ export async function createPod(
         .then(() => true)
         .catch((e: unknown) => !isNotFound(e)));
     if (!exists) expectations.creationFailed(owner.key, keyOf(pod));
-    if (!namespaceTerminating(error))
-      ctx.events.record(owner.object, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
+    if (namespaceTerminating(error)) return;
+    ctx.events.record(owner.object, "Warning", "FailedCreate", `Error creating: ${messageOf(error)}`);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { persistentVolumeClaims, pods, statefulSets } from "@coracle/shared/api/
 import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import { controllerReferenceTo, ownerReferenceTo } from "@coracle/shared/meta/owners.ts";
-import { messageOf } from "../../pods/control.ts";
+import { messageOf, namespaceTerminating } from "../../pods/control.ts";
 import { claimsFor, ordinalOf, podName, startOrdinal } from "./identity.ts";
 
 /** The volume claims of a StatefulSet's pods, and who owns them by its retention policy. */
@@ -25,7 +25,7 @@ export async function ensureClaims(ctx: ControllerContext, set: StatefulSet, ord
       await ctx.client.create(persistentVolumeClaims, claim, { signal: ctx.signal });
       ctx.events.record(set, "Normal", "SuccessfulCreate", `${what} success`);
     } catch (error) {
-      if (isAlreadyExists(error)) continue;
+      if (isAlreadyExists(error) || namespaceTerminating(error)) continue;
       ctx.events.record(set, "Warning", "FailedCreate", `${what} failed error: ${messageOf(error)}`);
       throw error;
     }

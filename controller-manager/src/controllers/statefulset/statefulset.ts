@@ -20,7 +20,7 @@ import { createExpectations, type Expectations } from "../../expectations.ts";
 import { claim } from "../../ownership/claim.ts";
 import { claimable, indexByController, indexByNamespace } from "../../ownership/index-by.ts";
 import { keysOfOrphan } from "../../ownership/orphans.ts";
-import { messageOf, observePods } from "../../pods/control.ts";
+import { messageOf, namespaceTerminating, observePods } from "../../pods/control.ts";
 import { nextAvailability } from "../../pods/state.ts";
 import { syncHistory, templateOf, trimHistory, type History } from "../../rollout/history.ts";
 import { alignOwners, ensureClaims } from "./claims.ts";
@@ -151,6 +151,7 @@ async function createPod(
   } catch (error) {
     // The name is fixed, so a second try cannot make a second pod.
     expectations.creationFailed(keyOf(set), keyOf(pod));
+    if (namespaceTerminating(error)) return;
     ctx.events.record(set, "Warning", "FailedCreate", `${what} failed error: ${messageOf(error)}`);
     throw error;
   }
