@@ -17,6 +17,8 @@ export const jobs = defineKind<Job>({
   prepareForCreate: (job) => {
     job.status = {};
     generateSelector(job);
+    // A job without labels of its own has those of its pods, the generated ones too.
+    setDefaults(job);
   },
   validate: validateJob,
   validateUpdate: validateJobUpdate,
