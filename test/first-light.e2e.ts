@@ -1,6 +1,6 @@
 import type { Pod, Service, Node } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
-import { toolPod, webDeployment, webService } from "./support/manifests.ts";
+import { testserver, toolPod, webDeployment, webService } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { eventually, get, getJson, kubectl, kubectlWith } from "./support/run.ts";
 
@@ -70,7 +70,16 @@ test("the host reaches the Service through the NodePort of every node", async ()
 test("a Service spreads requests over all its endpoints", async () => {
   const names = new Set((await pods("app=web")).map((p) => p.metadata.name));
   for (const pod of names)
-    await kubectl("exec", "-n", ns, String(pod), "--", "sh", "-c", "hostname > /usr/share/nginx/html/name");
+    await kubectl(
+      "exec",
+      "-n",
+      ns,
+      String(pod),
+      "--",
+      "sh",
+      "-c",
+      "cat /etc/hostname > /usr/share/nginx/html/name",
+    );
   await eventually(
     "all six replicas answered",
     async () => {
@@ -101,15 +110,23 @@ test("a pod talks to the API with its ServiceAccount token", async () => {
     "--role=reader",
     `--serviceaccount=${ns}:default`,
   );
-  const dir = "/var/run/secrets/kubernetes.io/serviceaccount";
-  const call = `wget -q -O- -T 5 --ca-certificate=${dir}/ca.crt --header="Authorization: Bearer $(cat ${dir}/token)" https://kubernetes.default.svc/api/v1/namespaces/${ns}/pods`;
-  const list = JSON.parse(
-    await eventually(
-      "the role is in force",
-      () => kubectl("exec", "-n", ns, "client", "--", "sh", "-c", call),
-      15_000,
-    ),
-  ) as { items: Pod[] };
+  await kubectl("run", "reader", "-n", ns, `--image=${testserver}`, "--restart=Never");
+  await kubectl("wait", "-n", ns, "--for=condition=Ready", "pod/reader", "--timeout=60s");
+  // As a client library does it: the address and the CA from the pod's own environment and mount.
+  const script = `
+    const dir = "/var/run/secrets/kubernetes.io/serviceaccount/", fs = require("fs");
+    const options = { ca: fs.readFileSync(dir + "ca.crt"), headers: { authorization: "Bearer " + fs.readFileSync(dir + "token", "utf8") } };
+    require("https").get("https://kubernetes.default.svc/api/v1/namespaces/${ns}/pods", options, (r) => r.pipe(process.stdout));`;
+  const list = await eventually(
+    "the role is in force",
+    async () => {
+      const answer = JSON.parse(await kubectl("exec", "-n", ns, "reader", "--", "node", "-e", script)) as {
+        items?: Pod[];
+      };
+      return answer.items ? { items: answer.items } : undefined;
+    },
+    15_000,
+  );
   expect(list.items.length).toBeGreaterThanOrEqual(7);
 });
 

@@ -112,7 +112,7 @@ spec:
   await kubectl("wait", "-n", ns, "--for=jsonpath={.status.phase}=Succeeded", "pod/env", "--timeout=60s");
   // An unresolved reference stays for the shell, which finds no command NOPE.
   expect(await kubectl("logs", "-n", ns, "env")).toMatch(
-    /^(sh: NOPE: not found\n)?hello-world blue 9 s3cr3t env blue \n(sh: NOPE: not found\n)?$/,
+    /^(sh: NOPE: not found\n)?hello-world blue 9 s3cr3t env blue ?\n(sh: NOPE: not found\n)?$/,
   );
 });
 

@@ -41,11 +41,6 @@ spec:
 
   // Everything the cluster keeps on a disk is below the engine's root: volumes (Redis's log, the nodes' storage), layers, container configuration.
   const dir = (await docker("info", "--format", "{{.DockerRootDir}}")).trim();
-  await docker(
-    "exec",
-    (await docker("ps", "-q", "--filter", "label=com.docker.compose.service=redis")).trim(),
-    "true",
-  );
   const mounts = (await run("sh", ["-c", "grep tmpfs /proc/mounts | cut -d' ' -f2"])).stdout
     .split("\n")
     .filter((m) => m.startsWith(dir));

@@ -26,7 +26,7 @@ beforeAll(async () => {
       "--",
       "sh",
       "-c",
-      "hostname > /usr/share/nginx/html/name",
+      "cat /etc/hostname > /usr/share/nginx/html/name",
     );
 });
 
@@ -92,13 +92,13 @@ spec:
 ---
 apiVersion: v1
 kind: Service
-metadata: { name: mirror }
+metadata: { name: reflection }
 spec: { selector: { app: mirror }, ports: [{ port: 80, targetPort: 8080 }] }
 `);
   await kubectl("wait", "-n", ns, "--for=condition=Ready", "pod/mirror", "--timeout=60s");
   expect(
     await eventually("it answers", () =>
-      kubectl("exec", "-n", ns, "mirror", "--", "wget", "-q", "-O-", "-T", "2", "http://mirror/"),
+      kubectl("exec", "-n", ns, "mirror", "--", "wget", "-q", "-O-", "-T", "2", "http://reflection/"),
     ),
   ).toBe("me\n");
 });

@@ -40,6 +40,9 @@ spec:
     - { name: http, port: 80, targetPort: http }
 `;
 
+/** A small HTTP server of our own on Node; images/testserver says what it answers. */
+export const testserver = process.env["CORACLE_TEST_SERVER"] ?? "coracle/testserver:dev";
+
 /** A busybox pod that sleeps until it is deleted. */
 export const toolPod = (name: string, extra = ""): string => `
 apiVersion: v1
