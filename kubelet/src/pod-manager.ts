@@ -93,7 +93,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     if (instance.labels[LABEL.type] === "sandbox") return;
     const name = instance.labels[LABEL.container] ?? "";
     const container = containersOf(run.pod).find((c) => c.spec.name === name);
-    if (instance.state === "running" && container && (instance.startedAt ?? 0) < run.startedAt) {
+    if (instance.state === "running" && container && !run.started.has(instance.id)) {
       const { before: known } = factsOf(run, container);
       const started = known?.started === true;
       watchHealth(run, container, instance, { started, ready: known?.ready === true });
@@ -144,6 +144,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     if (!entry) return;
     const { run, worker } = entry;
     if (container) adopt(run, container);
+    else if (run.instances.get(id)?.state === "created") run.instances.delete(id);
     else run.removed.add(id);
     notifyEnding(run);
     run.publish();

@@ -70,7 +70,8 @@ export interface PodRun {
   readonly retryAt: Map<string, number>;
   readonly prepared: Map<string, Promise<Prepared | undefined>>;
   readonly volumes: Map<string, MountedVolume>;
-  readonly killing: Set<string>;
+  /** Containers and sandboxes that this kubelet has started, as against those it found. */
+  readonly started: Set<string>;
   address: string | undefined;
   plugged: string | undefined;
   volumesOf: string | undefined;
@@ -122,7 +123,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     retryAt: new Map(),
     prepared: new Map(),
     volumes: new Map(),
-    killing: new Set(),
+    started: new Set(),
     address: undefined,
     plugged: undefined,
     volumesOf: undefined,
@@ -134,7 +135,8 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
 }
 
 const isSandbox = (c: RuntimeContainer): boolean => c.labels[LABEL.type] === "sandbox";
-const byAttempt = (a: RuntimeContainer, b: RuntimeContainer): number => attemptOf(b) - attemptOf(a);
+const byAttempt = (a: RuntimeContainer, b: RuntimeContainer): number =>
+  attemptOf(b) - attemptOf(a) || b.createdAt - a.createdAt;
 
 /** The newest sandbox that still exists. */
 export const sandboxOf = (run: PodRun): RuntimeContainer | undefined =>

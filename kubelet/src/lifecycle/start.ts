@@ -127,6 +127,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   if (!prepared || isEnding(run)) return;
   if (newest?.state === "exited")
     ctx.restarts.next(restartKey(run, container), newest.finishedAt ?? ctx.now());
+  run.started.add(prepared.id);
   try {
     await ctx.runtime.start(prepared.id);
   } catch (error) {

@@ -46,7 +46,7 @@ export const cable: PodStep = {
     if (run.pod.spec?.hostNetwork || (run.plugged === sandbox.id && run.ctx.network.attached(run.uid)))
       return true;
     const { network } = run.ctx;
-    const adopted = (sandbox.startedAt ?? 0) < run.startedAt;
+    const adopted = !run.started.has(sandbox.id);
     if (adopted && network.attached(run.uid) && (await network.wired(sandbox.pid))) {
       await network.setHostPorts(run.uid, hostPortsOf(run));
       run.plugged = sandbox.id;

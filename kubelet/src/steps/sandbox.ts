@@ -131,6 +131,7 @@ export const sandbox: PodStep = {
       const id = await create(run, specOf(run, attempt));
       await ctx.engine.refresh(id);
       if (containersOf(run.pod).length > 0 && canPrepare(run)) prepareAhead(run);
+      run.started.add(id);
       await ctx.runtime.start(id);
       await ctx.engine.refresh(id);
     } catch (error) {

@@ -1,0 +1,116 @@
+import fc from "fast-check";
+import type { PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import { expect, test } from "vitest";
+import { LABEL } from "./container/names.ts";
+import { createFakeRuntime } from "./runtime/fake.ts";
+import { createHarness, NAMESPACE } from "./testing/harness.ts";
+
+/** A call that never comes back: where the process was killed. */
+const never = (): Promise<never> => new Promise(() => undefined);
+
+const spec: PodSpec = {
+  initContainers: [{ name: "first", image: "init:1" }],
+  containers: [
+    { name: "main", image: "app:1", volumeMounts: [{ name: "d", mountPath: "/d" }] },
+    { name: "other", image: "app:1" },
+  ],
+  volumes: [{ name: "d", emptyDir: {} }],
+};
+
+/** Breaks at the n-th operation of the engine, as `kill -9` of the kubelet would, once. */
+function breakable() {
+  let left = Infinity;
+  let broken: () => void = () => undefined;
+  return {
+    /** Resolves when it has broken. */
+    after(operations: number): Promise<void> {
+      left = operations;
+      return new Promise((resolve) => (broken = resolve));
+    },
+    heal: () => void (left = Infinity),
+    before: (): Promise<void> | void => {
+      if (left === Infinity) return;
+      left -= 1;
+      if (left >= 0) return;
+      broken();
+      return never();
+    },
+  };
+}
+
+async function world() {
+  const fault = breakable();
+  const runtime = createFakeRuntime({
+    before: fault.before,
+    behaviour: ({ image }) => (image === "init:1" ? { exitAfterMs: 1 } : {}),
+  });
+  return { fault, runtime, node: await createHarness({ runtime, hollow: true }) };
+}
+const within = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("a kubelet killed between any two steps of a pod's start leaves a pod that the next one brings up, once", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 20 }), async (operations) => {
+      const { fault, runtime, node } = await world();
+      await using _ = node;
+      const broke = fault.after(operations);
+      const pod = node.run("p", spec);
+      await Promise.race([broke, within(150)]);
+      fault.heal();
+      await node.restart();
+      await node.client.until(
+        NAMESPACE,
+        "p",
+        (p) => p?.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true,
+        5_000,
+      );
+      const mine = { [LABEL.podUid]: pod.metadata.uid ?? "" };
+      const running = (await runtime.list(mine)).filter((c) => c.state === "running");
+      expect(running).toHaveLength(3);
+    }),
+    { numRuns: 40, examples: Array.from({ length: 16 }, (_, i): [number] => [i]) },
+  );
+}, 60_000);
+
+test("a kubelet killed between any two steps of a pod's end leaves nothing behind in the end", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 20 }), async (operations) => {
+      const { fault, runtime, node } = await world();
+      await using _ = node;
+      const pod = node.run("p", spec);
+      await node.client.until(NAMESPACE, "p", (p) => p?.status?.phase === "Running", 5_000);
+      const broke = fault.after(operations);
+      node.deletePod("p");
+      await Promise.race([broke, within(150)]);
+      fault.heal();
+      await node.restart();
+      await node.client.until(NAMESPACE, "p", (p) => p === undefined, 5_000);
+      const mine = { [LABEL.podUid]: pod.metadata.uid ?? "" };
+      await expect.poll(() => runtime.list(mine)).toEqual([]);
+      await expect.poll(() => runtime.listVolumes(mine)).toEqual([]);
+      expect(await node.kubelet().ctx.storage.pods()).toEqual([]);
+    }),
+    { numRuns: 40, examples: Array.from({ length: 16 }, (_, i): [number] => [i]) },
+  );
+}, 60_000);
+
+test("a pod deleted while the kubelet was down is ended when it is back", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 12 }), async (operations) => {
+      const { fault, runtime, node } = await world();
+      await using _ = node;
+      const broke = fault.after(operations);
+      const pod = node.run("p", spec);
+      await Promise.race([broke, within(150)]);
+      fault.heal();
+      const { pods } = await import("@coracle/shared/api/resources.ts");
+      await node.client.delete(pods, { namespace: NAMESPACE, name: "p" });
+      await node.restart();
+      const mine = { [LABEL.podUid]: pod.metadata.uid ?? "" };
+      await expect.poll(() => runtime.list(mine), { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => runtime.listVolumes(mine)).toEqual([]);
+      await expect.poll(() => node.kubelet().ctx.storage.pods()).toEqual([]);
+    }),
+    { numRuns: 20, examples: Array.from({ length: 12 }, (_, i): [number] => [i]) },
+  );
+}, 60_000);
