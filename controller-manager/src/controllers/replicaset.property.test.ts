@@ -69,8 +69,9 @@ test(
             const rs = await h.client.get(replicaSets, at);
             return (
               (await active()) === wanted &&
+              rs.status?.observedGeneration === rs.metadata.generation &&
               rs.status?.replicas === wanted &&
-              (rs.status.readyReplicas ?? 0) === wanted
+              (rs.status?.readyReplicas ?? 0) === wanted
             );
           });
           await new Promise((resolve) => setTimeout(resolve, lag * 2));

@@ -50,8 +50,20 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
     ...validateNonNegative(spec.minReadySeconds, root.child("minReadySeconds")),
     ...validateNonNegative(spec.revisionHistoryLimit, root.child("revisionHistoryLimit")),
     ...validateNonNegative(spec.ordinals?.start, root.child("ordinals", "start")),
-    ...validateSelectorAndTemplate(spec, root, "StatefulSet"),
+    ...validateSelectorAndTemplate(withClaims(spec), root, "StatefulSet"),
   ];
+}
+
+/** The claims become volumes of each pod, under the templates' names: mounts may refer to them. */
+function withClaims(spec: StatefulSetSpec): StatefulSetSpec {
+  const { template } = spec;
+  if (!template?.spec) return spec;
+  const volumes = template.spec.volumes ?? [];
+  const claims = (spec.volumeClaimTemplates ?? [])
+    .map((claim) => claim.metadata?.name ?? "")
+    .filter((name) => name !== "" && !volumes.some((v) => v.name === name))
+    .map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...spec, template: { ...template, spec: { ...template.spec, volumes: [...volumes, ...claims] } } };
 }
 
 function validateStrategy(spec: StatefulSetSpec): FieldError[] {

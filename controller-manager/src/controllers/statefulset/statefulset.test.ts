@@ -46,7 +46,9 @@ test("pods come in order, each after the one before is ready, with names, host n
       spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
     },
   ];
-  await h.client.create(statefulSets, db(3, { volumeClaimTemplates }));
+  const container = { name: "c", image: "db:1", volumeMounts: [{ name: "data", mountPath: "/data" }] };
+  const template = { metadata: { labels: { app: "db" } }, spec: { containers: [container] } };
+  await h.client.create(statefulSets, db(3, { volumeClaimTemplates, template }));
   await settled(h, 3);
   expect(order).toEqual(["db-0", "db-1", "db-2"]);
   const pod = await h.client.get(pods, { name: "db-1", namespace: NAMESPACE });
