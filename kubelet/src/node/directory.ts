@@ -18,11 +18,21 @@ const begun = (run: PodRun, name: string): RuntimeContainer[] => {
   return instancesOf(run, name).filter((c) => there.has(c.id) && c.state !== "created");
 };
 
+/** The instance that the status tells of as the last one; while a container waits for its restart that is the newest. */
+function previousOf(run: PodRun, name: string): RuntimeContainer | undefined {
+  const { containerStatuses = [], initContainerStatuses = [] } =
+    run.ctx.statuses.current(run.uid) ?? run.pod.status ?? {};
+  const status = [...containerStatuses, ...initContainerStatuses].find((s) => s.name === name);
+  const id = status?.lastState?.terminated?.containerID?.replace(/^.*:\/\//, "");
+  const instances = begun(run, name);
+  return instances.find((c) => c.id === id) ?? instances[1];
+}
+
 export function createPodDirectory(pods: PodManager): PodDirectory {
   return {
     container(uid, name, previous) {
       const run = pods.get(uid);
-      const found = run && begun(run, name)[previous ? 1 : 0];
+      const found = run && (previous ? previousOf(run, name) : begun(run, name)[0]);
       return found && asTarget(found);
     },
     waitingReason: (uid, name) => pods.get(uid)?.waiting.get(name)?.reason,
