@@ -44,7 +44,6 @@ export async function forwardHttp(
       path: encodeURI(path) + (query ? `?${query}` : ""),
       headers: forwarded(request, target),
       createConnection: () => socket,
-      agent: false,
     });
     outgoing.once("response", resolve);
     outgoing.once("error", (error) => {
@@ -81,6 +80,20 @@ async function* relay(incoming: IncomingMessage, session: DuplexChannels): Async
 const up = 0;
 const down = 1;
 
+async function passOn(
+  session: DuplexChannels,
+  chunk: Buffer,
+  done: (error?: Error | null) => void,
+): Promise<void> {
+  try {
+    await session.send(up, chunk);
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done();
+}
+
 /** A socket of the session's two data channels. */
 function socketOver(session: DuplexChannels): Duplex {
   const messages = session.receive()[Symbol.asyncIterator]();
@@ -102,7 +115,7 @@ function socketOver(session: DuplexChannels): Duplex {
       pull(this).catch((error: unknown) => this.destroy(error as Error));
     },
     write(chunk: Buffer, _encoding, done) {
-      session.send(up, chunk).then(() => done(), done);
+      void passOn(session, chunk, done);
     },
     final(done) {
       session.closeSend(up);
