@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Msg } from "nats";
 import { connectBusFromEnvironment, type Bus } from "@coracle/shared/bus/connect.ts";
 import { openStream } from "@coracle/shared/bus/stream.ts";
 import { BOOTSTRAP_SUBJECT, nodeSubject } from "@coracle/shared/bus/subjects.ts";
@@ -71,7 +72,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
           ["/metrics", metrics.handler],
           ...issuerPaths(security),
         ]),
-      observe: metrics.observe,
+      observe: (info, response, milliseconds) => metrics.observe(info, response, milliseconds),
       audit: openAudit({
         path: process.env["CORACLE_AUDIT_LOG"],
         policyPath: process.env["CORACLE_AUDIT_POLICY"],
@@ -200,13 +201,17 @@ function serveBus({ nc }: Bus, server: ApiServer, { bootstrapTokens }: Security)
   nc.subscribe(BOOTSTRAP_SUBJECT, {
     queue: "apiserver",
     callback: (error, message) => {
-      if (error) return;
-      void answerWith(() => issue(message.json<NodeCredentialsRequest>())).then((body) =>
-        message.respond(body),
-      );
+      if (!error) void respond(message, issue);
     },
   });
   return serveApi(nc, server.handle);
+}
+
+async function respond(
+  message: Msg,
+  issue: (request: NodeCredentialsRequest) => Promise<object>,
+): Promise<void> {
+  message.respond(await answerWith(() => issue(message.json<NodeCredentialsRequest>())));
 }
 
 /** The result as JSON, or the `Status` of what went wrong. */

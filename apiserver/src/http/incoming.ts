@@ -16,7 +16,8 @@ export async function apiRequest(incoming: IncomingMessage, signal: AbortSignal)
     method: incoming.method ?? "GET",
     path: decodePath(mark < 0 ? url : url.slice(0, mark)),
     query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
-    headers: headersOf(incoming),
+    // Node joins repeated headers; only set-cookie, which no client sends, would be a list.
+    headers: incoming.headers as ApiRequest["headers"],
     connectionUser: connectionUser(incoming.socket as TLSSocket),
     body: await readBody(incoming),
     remoteAddress: incoming.socket.remoteAddress ?? "",
@@ -31,14 +32,6 @@ function decodePath(path: string): string {
   } catch {
     throw badRequest(`invalid URL escape in ${JSON.stringify(path)}`);
   }
-}
-
-function headersOf(incoming: IncomingMessage): ApiRequest["headers"] {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
-  }
-  return headers;
 }
 
 /** A connection's certificate is looked at once. */
@@ -56,16 +49,27 @@ function connectionUser(socket: TLSSocket): UserInfo | undefined {
   return user;
 }
 
+/** The whole body. Listeners, since an async iterator costs more than all the rest of reading. */
 async function readBody(incoming: IncomingMessage): Promise<Uint8Array> {
   const declared = Number(incoming.headers["content-length"] ?? NaN);
   if (declared > maxBodyBytes) throw requestEntityTooLarge(`limit is ${maxBodyBytes}`);
   if (declared === 0 || (Number.isNaN(declared) && !incoming.headers["transfer-encoding"])) return empty;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBodyBytes) throw requestEntityTooLarge(`limit is ${maxBodyBytes}`);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks, size);
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    incoming.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) {
+        incoming.pause();
+        reject(requestEntityTooLarge(`limit is ${maxBodyBytes}`));
+      } else chunks.push(chunk);
+    });
+    incoming.once("end", () =>
+      resolve(chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks, size)),
+    );
+    incoming.once("error", reject);
+    incoming.once("close", () => {
+      if (!incoming.complete) reject(badRequest("the request ended before its body did"));
+    });
+  });
 }

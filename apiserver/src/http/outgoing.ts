@@ -44,7 +44,7 @@ async function sendWhole(
 }
 
 const acceptsGzip = (incoming: IncomingMessage): boolean =>
-  /(^|[\s,])gzip($|[\s,;])/.test(String(incoming.headers["accept-encoding"] ?? ""));
+  /(^|[\s,])gzip($|[\s,;])/.test(incoming.headers["accept-encoding"] ?? "");
 
 async function pump(outgoing: ServerResponse, body: AsyncIterable<Uint8Array | string>): Promise<void> {
   const gone = new AbortController();

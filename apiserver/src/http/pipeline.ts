@@ -94,11 +94,18 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
 async function identify(parts: PipelineParts, { request, info, record }: Arrived): Promise<UserInfo> {
   const { authorize } = parts.registry;
   const own = await parts.authenticate(request);
-  const user = parts.impersonate?.(request.headers, own, authorize) ?? own;
+  const user = asksToImpersonate(request.headers)
+    ? (parts.impersonate?.(request.headers, own, authorize) ?? own)
+    : own;
   record?.identified(own, user === own ? undefined : user);
   const decision = authorize(user, info);
   if (!decision.allowed) throw denied(user, info, decision.reason);
   return user;
+}
+
+function asksToImpersonate(headers: ApiRequest["headers"]): boolean {
+  for (const name in headers) if (name.startsWith("impersonate-")) return true;
+  return false;
 }
 
 function asApiError({ log }: PipelineParts, request: ApiRequest, error: unknown): ApiError {

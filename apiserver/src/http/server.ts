@@ -47,7 +47,10 @@ export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): 
 
 async function serve(handle: Handle, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const abort = new AbortController();
-  outgoing.once("close", () => abort.abort());
+  outgoing.once("close", () => {
+    // Most answers are out by now, and an abort is not cheap.
+    if (!outgoing.writableFinished) abort.abort();
+  });
   let request: ApiRequest;
   try {
     request = await apiRequest(incoming, abort.signal);

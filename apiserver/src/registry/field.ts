@@ -32,7 +32,7 @@ const show = (value: unknown): string =>
       ? JSON.stringify(value)
       : typeof value === "object"
         ? JSON.stringify(value)
-        : String(value);
+        : `${value as number | boolean | bigint}`;
 
 export const required = (p: Path, detail = ""): FieldError => ({
   reason: "FieldValueRequired",

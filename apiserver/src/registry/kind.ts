@@ -98,9 +98,7 @@ export interface Kind {
    * Runs last before the store, on create and update (`old` set), on dry runs too (which reserve nothing).
    * @throws ApiError 422 when a wish cannot be met.
    */
-  readonly allocate?:
-    | ((object: never, old: never | undefined, ctx: WriteContext) => Promise<Allocation>)
-    | undefined;
+  readonly allocate?: ((object: never, old: undefined, ctx: WriteContext) => Promise<Allocation>) | undefined;
   /** Lets go of an object's reservations; called when it has left the store (not on dry runs). */
   readonly release?: ((object: never, ctx: WriteContext) => Promise<void>) | undefined;
   /** Other served versions: to and from the storage version. */
