@@ -307,8 +307,7 @@ describe("access", () => {
     expect(await k("auth", "can-i", "--list", robot)).toMatch(/pods\s+\[\]\s+\[\]\s+\[get list\]/);
   });
   test("auth reconcile", async () => {
-    const role =
-      "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: reader }\nrules: [{ apiGroups: [''], resources: [pods], verbs: [get, list, watch] }]\n";
+    const role = `apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: { name: reader, namespace: ${ns} }\nrules: [{ apiGroups: [''], resources: [pods], verbs: [get, list, watch] }]\n`;
     expect(await kWith(role, "auth", "reconcile", "-f", "-")).toContain(
       "role.rbac.authorization.k8s.io/reader reconciled",
     );
