@@ -119,19 +119,26 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
     onError: (error) => log.warn({ err: error }, "service reservations could not be repaired"),
   });
   const kept = keepKubernetesService(service, signal);
-  bus = await connectBusFromEnvironment(log, signal);
-  const served = serveBus(bus, server, security);
-  startFeedPublisher({ bus, cache, log, signal });
-  log.info("serving the bus");
+  const served = connectBusFromEnvironment(log, signal).then((connected) => {
+    bus = connected;
+    startFeedPublisher({ bus: connected, cache, log, signal });
+    log.info("serving the bus");
+    return serveBus(connected, server, security);
+  });
+  // A stop before the bus was ever reached is no failure.
+  const onBus = served.catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return undefined;
+  });
 
-  await aborted(signal);
+  await Promise.race([aborted(signal), onBus.then(() => aborted(signal))]);
   await kept;
   https.close();
   https.closeIdleConnections();
-  await served.stop();
+  await (await onBus)?.stop();
   // Watches have been ended by now; connections that clients keep open are not waited for.
   https.closeAllConnections();
-  await bus.close();
+  await bus?.close();
   stopped.abort();
   await store.close();
 }

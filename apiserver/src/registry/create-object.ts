@@ -6,6 +6,7 @@ import type { CachedObject } from "../watch/cache.ts";
 import type { UserInfo } from "../request.ts";
 import { admitMutate, admitValidate, type AdmissionScope } from "./admission.ts";
 import { clone } from "../patch/json.ts";
+import { loadItem } from "./custom.ts";
 import type { Kind, WriteContext } from "./kind.ts";
 import { trackCreate } from "./managed-fields.ts";
 import { validateMeta } from "./meta.ts";
@@ -57,6 +58,8 @@ async function createOnce(
   body: KubeObject,
 ): Promise<CachedObject> {
   const { kind } = request.served;
+  const closed = kind.custom?.closed();
+  if (closed) throw new ApiError(405, "MethodNotAllowed", closed, {});
   if (body.metadata.resourceVersion)
     throw badRequest("resourceVersion should not be set on objects to be created");
   resetForCreate(kind, body, request.namespace);
@@ -115,6 +118,10 @@ function stampNew(kind: Kind, object: KubeObject, now: Date): void {
 /** RFC 3339 in seconds, as every `metav1.Time` is. */
 export const timestamp = (now: Date): string => `${now.toISOString().slice(0, 19)}Z`;
 
+/** The text of an object as it is stored. */
+export const storedText = async (kind: Kind, object: KubeObject): Promise<string> =>
+  storageText(kind.custom ? await kind.custom.save(object) : object);
+
 interface Prepared {
   readonly request: CreateRequest;
   readonly ctx: WriteContext;
@@ -127,14 +134,14 @@ async function storeNew(registry: Registry, { request, ctx, object }: Prepared):
   if (request.dryRun) {
     if (registry.cache.get(key)) throw alreadyExists(groupResource(kind), key.name);
     await allocate(kind, object, undefined, ctx);
-    return notWritten(key, undefined, storageText(object));
+    return loadItem(kind, notWritten(key, undefined, await storedText(kind, object)));
   }
   const allocation = await allocate(kind, object, undefined, ctx);
   try {
-    const text = storageText(object);
+    const text = await storedText(kind, object);
     const stored = written(key, await registry.store.create(key, text), text);
     await allocation?.commit();
-    return stored;
+    return kind.custom ? await loadItem(kind, stored) : stored;
   } catch (error) {
     await allocation?.rollback();
     if (error instanceof StoreError && error.code === "exists")

@@ -1,6 +1,7 @@
 import { conflict, notFound, staleResourceVersion } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { clone } from "../patch/json.ts";
+import { loadItem } from "./custom.ts";
 import type { UserInfo } from "../request.ts";
 import { StoreError, type ObjectKey } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
@@ -53,11 +54,12 @@ export async function deleteObject(registry: Registry, request: DeleteRequest): 
       current = undefined;
       continue;
     }
-    if (!admitted) await admit(registry, request, current.object);
+    if (!admitted) await admit(registry, request, (await loadItem(kind, current)).object);
     admitted = true;
     request.check?.(current.object);
     try {
-      return await deleteOnce(registry, request, { key, current });
+      const result = await deleteOnce(registry, request, { key, current });
+      return kind.custom ? { ...result, item: await loadItem(kind, result.item) } : result;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       if (attempt >= maxAttempts) throw staleResourceVersion(groupResource(kind), request.name);
@@ -124,6 +126,7 @@ async function deleteOnce(registry: Registry, request: DeleteRequest, target: Ta
   const object = clone(current.object);
   const grace = graceFor(kind, object, request.deletion.gracePeriodSeconds);
   applyPropagation(kind, object, request.deletion);
+  (kind.prepareForDelete as ((object: KubeObject) => void) | undefined)?.(object);
   const held = pendingFinalizers(kind, object) > 0;
   if (!held && grace === 0) return remove(registry, request, { key, current });
   if (!mark(kind, object, grace, registry.now()) && sameFinalizers(object, current.object)) {

@@ -2,6 +2,7 @@ import { notFound } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../request.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { parseVersion } from "./list.ts";
+import { loadItem } from "./custom.ts";
 import { groupResource, keyFor, readConsistent, type Call, type Registry } from "./registry.ts";
 import { respondObject } from "./respond.ts";
 
@@ -23,5 +24,5 @@ export async function readNamed(registry: Registry, call: Call, version = ""): P
     found = registry.cache.get(key);
   }
   if (!found) throw notFound(groupResource(kind), call.info.name);
-  return found;
+  return loadItem(kind, found);
 }

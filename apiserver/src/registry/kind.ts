@@ -2,6 +2,7 @@ import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { Store } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import type { UserInfo } from "../request.ts";
+import type { CustomKind } from "./custom.ts";
 import type { FieldError } from "./field.ts";
 
 /** What a strategy may look at while it works on one write. */
@@ -118,6 +119,12 @@ export interface Kind {
   readonly defaultPropagation?: "Orphan" | "Background" | undefined;
   /** Further subresources handled by code of their own (registry/subresources/): binding, eviction, log, exec, token, approval, … */
   readonly subresources?: readonly string[] | undefined;
+  /** Runs on a copy of an object that a DELETE is about to mark or remove: it may add a finalizer. */
+  readonly prepareForDelete?: ((object: never) => void) | undefined;
+  /** Set for custom resources, whose versions are strangers to each other: each is written and read as itself. */
+  readonly custom?: CustomKind | undefined;
+  /** The kind as one of its versions has it, where versions differ in more than their schema. */
+  readonly perVersion?: Readonly<Record<string, Kind>> | undefined;
 }
 
 export interface ScaleDescription {
@@ -167,6 +174,7 @@ export interface KindDeclaration<T> {
   readonly release?: (object: T, ctx: WriteContext) => Promise<void>;
   readonly convert?: Kind["convert"];
   readonly subresources?: readonly string[];
+  readonly prepareForDelete?: (object: T) => void;
 }
 export type ColumnDeclaration<T> = Omit<Column, "value"> & {
   readonly value: (object: T, now: Date) => string | number | boolean | null | undefined;

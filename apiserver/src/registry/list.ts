@@ -1,6 +1,7 @@
 import { badRequest, expired, invalid, isExpired } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../request.ts";
 import { decodeToken, encodeToken, tokenExpired } from "./continue-token.ts";
+import { loadItems } from "./custom.ts";
 import { forbiddenField, invalidValue, notSupported, path } from "./field.ts";
 import type { Call, Registry } from "./registry.ts";
 import { respondList, type ListPage } from "./respond.ts";
@@ -41,6 +42,7 @@ export async function listPage(registry: Registry, call: Call): Promise<ListPage
         : registry.cache.list(served.kind.storage, options);
     return {
       ...page,
+      items: await loadItems(served.kind, page.items),
       ...(page.next ? { continueToken: encodeToken({ revision: page.revision, after: page.next }) } : {}),
       ...(page.next && !selection.matches ? { remainingItemCount: page.remaining } : {}),
     };

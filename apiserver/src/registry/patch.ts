@@ -28,7 +28,7 @@ type Change = (target: KubeObject) => unknown;
 /** PATCH of an object or of one of its subresources. */
 export async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
   const { request, served, info, user, warn } = call;
-  const type = patchTypeOf(request.headers["content-type"]);
+  const type = patchTypeOf(request.headers["content-type"], served.kind.custom !== undefined);
   const options = writeOptions(request, "PatchOptions");
   if (type === "apply") return apply(registry, call, options);
   if (options.force) throw forceForbidden();
@@ -58,10 +58,12 @@ const forceForbidden = (): ApiError =>
   ]);
 
 /** @throws ApiError 415 */
-export function patchTypeOf(contentType: string | undefined): PatchType {
+export function patchTypeOf(contentType: string | undefined, custom = false): PatchType {
   const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  for (const [name, media] of Object.entries(patchTypes)) if (media === type) return name as PatchType;
-  throw unsupportedMediaType(Object.values(patchTypes));
+  // There is nothing in a custom resource's schema to say how lists would be merged strategically.
+  const known = Object.entries(patchTypes).filter(([name]) => !custom || name !== "strategic");
+  for (const [name, media] of known) if (media === type) return name as PatchType;
+  throw unsupportedMediaType(known.map(([, media]) => media));
 }
 
 type PlainPatchType = Exclude<PatchType, "apply">;

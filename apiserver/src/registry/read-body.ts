@@ -5,9 +5,13 @@ import {
   cannotBeHandled,
   decodeAs,
   parseBody,
+  strictProblems,
+  type Decoded,
+  type DecodeTarget,
   type FieldValidation,
   type ParsedBody,
 } from "../schema/body.ts";
+import type { CustomKind } from "./custom.ts";
 import type { Kind } from "./kind.ts";
 import type { ResourceTable, ServedResource } from "./resources.ts";
 
@@ -39,7 +43,9 @@ export function decodeBody(
 ): KubeObject {
   checkType(parsed.value, served, reader.resources);
   const target = { node: served.node, apiVersion: served.apiVersion, kind: served.kind.kind };
-  const { object, warnings } = decodeAs(target, parsed, validation);
+  const { object, warnings } = served.kind.custom
+    ? decodeCustom(served.kind.custom, target, { parsed, validation })
+    : decodeAs(target, parsed, validation);
   for (const warning of warnings) reader.warn(warning);
   const { kind: _kind, apiVersion: _version, metadata, ...rest } = object;
   return {
@@ -48,6 +54,18 @@ export function decodeBody(
     metadata: metadata ?? {},
     ...rest,
   };
+}
+
+interface Decoding {
+  readonly parsed: ParsedBody;
+  readonly validation: FieldValidation;
+}
+
+/** Values of wrong types are validation's to refuse; only metadata has types of its own here. */
+function decodeCustom(custom: CustomKind, target: DecodeTarget, { parsed, validation }: Decoding): Decoded {
+  const { object, unknown, error } = custom.decode(parsed.value);
+  if (error !== undefined) throw cannotBeHandled(target, error);
+  return { object, warnings: strictProblems(target, [...parsed.duplicates, ...unknown], validation) };
 }
 
 /** A body may leave out its kind and apiVersion, but it may not be something else. */

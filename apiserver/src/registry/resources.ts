@@ -56,10 +56,11 @@ export function createResourceTable(initial: readonly Kind[]): ResourceTable {
 
   const serve = (kind: Kind, nodes: Readonly<Record<string, ObjectNode>> | undefined): void => {
     for (const version of kind.versions) {
+      const its = kind.perVersion?.[version] ?? kind;
       const node = nodes?.[version] ?? schemaFor(kind.group, version, kind.kind);
       if (!node) throw new Error(`no schema for ${kind.kind} in ${apiVersionOf(kind.group, version)}`);
       const served: ServedResource = {
-        kind,
+        kind: its,
         version,
         apiVersion: apiVersionOf(kind.group, version),
         node,

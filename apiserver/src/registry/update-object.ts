@@ -5,6 +5,8 @@ import type { UserInfo } from "../request.ts";
 import { StoreError, type ObjectKey } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { admitMutate, admitValidate, type AdmissionScope } from "./admission.ts";
+import { storedText } from "./create-object.ts";
+import { loadItem } from "./custom.ts";
 import { removeObject } from "./remove-object.ts";
 import { invalidValue, path, type FieldError } from "./field.ts";
 import { pendingFinalizers } from "./finalizers.ts";
@@ -72,6 +74,7 @@ export async function updateObject(registry: Registry, request: UpdateRequest): 
       fresh = true;
     }
     if (!current) throw notFound(groupResource(kind), request.name);
+    if (kind.custom) current = await loadItem(kind, current);
     try {
       return await updateOnce(registry, request, { key, current });
     } catch (error) {
@@ -117,7 +120,7 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   const object = await admitMutate(registry, scope, body, old);
   setDefaults(kind, object);
   if (request.subresource !== "status") prepareForUpdate(kind, object, old, ctx);
-  if (kind.generation) object.metadata.generation = nextGeneration(object, old);
+  if (kind.generation) object.metadata.generation = nextGeneration(kind, object, old);
   if (!request.tracked) {
     const { fieldManager: manager, subresource } = request;
     trackUpdate(request.served, object, old, { manager, subresource, now: registry.now() });
@@ -169,11 +172,12 @@ function checkVersion(request: UpdateRequest, body: KubeObject, current: CachedO
 
 const outsideGeneration = new Set(["metadata", "status", "kind", "apiVersion"]);
 
-/** Rises when anything but metadata and status changes. */
-function nextGeneration(object: KubeObject, old: KubeObject): number {
+/** Rises when anything but metadata and status changes; a custom resource's status may be a field like any other. */
+function nextGeneration(kind: Kind, object: KubeObject, old: KubeObject): number {
   const generation = old.metadata.generation ?? 1;
   for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) {
-    if (!outsideGeneration.has(key) && !equal(object[key], old[key])) return generation + 1;
+    const outside = outsideGeneration.has(key) && (key !== "status" || kind.status || !kind.custom);
+    if (!outside && !equal(object[key], old[key])) return generation + 1;
   }
   return generation;
 }
@@ -204,14 +208,16 @@ async function storeUpdate(
   const last = object.metadata.deletionTimestamp !== undefined && readyToGo(kind, object);
   const allocation = await allocate(kind, object, current.object, ctx);
   // After the allocation, which fills in what it reserved.
-  const text = storageText(object);
-  if (request.dryRun) return { item: notWritten(key, current.revision, text), removed: last };
+  const text = kind.custom ? await storedText(kind, object) : storageText(object);
+  if (request.dryRun) {
+    return { item: await loadItem(kind, notWritten(key, current.revision, text)), removed: last };
+  }
   try {
     const item = last
       ? await removeObject(registry, { kind, current, text, ctx })
       : written(key, await registry.store.update(key, text, current.revision), text);
     await allocation?.commit();
-    return { item, removed: last };
+    return { item: kind.custom ? await loadItem(kind, item) : item, removed: last };
   } catch (error) {
     await allocation?.rollback();
     if (error instanceof StoreError && error.code !== "exists") throw new LostRace(kind, request.name);

@@ -2,9 +2,11 @@ import { randomInt } from "node:crypto";
 import { ApiError, badRequest, internalError, invalid } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../request.ts";
 import type { CachedObject, CacheEvent } from "../watch/cache.ts";
+import { loadItem, loadItems } from "./custom.ts";
 import { forbiddenField, notSupported, path, type FieldError } from "./field.ts";
 import { parseVersion } from "./list.ts";
 import { isTrue } from "./options.ts";
+import type { Kind } from "./kind.ts";
 import type { Call, Registry } from "./registry.ts";
 import { readSelection, type Selection } from "./select.ts";
 import { watchEncoder, type EventType, type WatchEncoder } from "./watch-encoder.ts";
@@ -31,7 +33,13 @@ export async function watch(registry: Registry, call: Call): Promise<ApiResponse
   const bookmarks = isTrue(request.query.get("allowWatchBookmarks"));
   const seconds = timeoutSeconds(request.query.get("timeoutSeconds"));
   const start = await resolveStart(registry, call, selection, bookmarks);
-  const signal = AbortSignal.any([request.signal, registry.stopping, AbortSignal.timeout(seconds * 1000)]);
+  const { custom } = served.kind;
+  const signal = AbortSignal.any([
+    request.signal,
+    registry.stopping,
+    AbortSignal.timeout(seconds * 1000),
+    ...(custom ? [custom.retired] : []),
+  ]);
   const options = {
     namespace: info.namespace,
     after: start.after,
@@ -42,11 +50,26 @@ export async function watch(registry: Registry, call: Call): Promise<ApiResponse
   try {
     // Registered before the first byte goes out: nothing is missed in between.
     events = registry.cache.watch(served.kind.storage, options);
+    if (custom) events = loadEvents(served.kind, events);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return streamed(encoder, errorOnly(error));
   }
   return streamed(encoder, stream({ start, events, selection, encoder, bookmarks, signal: request.signal }));
+}
+
+/** Events with objects as the watched version shows them. */
+async function* loadEvents(
+  kind: Kind,
+  events: AsyncIterable<CacheEvent | number>,
+): AsyncGenerator<CacheEvent | number> {
+  for await (const event of events) {
+    if (typeof event === "number") yield event;
+    else {
+      const previous = event.previous && (await loadItem(kind, event.previous));
+      yield { ...event, current: await loadItem(kind, event.current), ...(previous ? { previous } : {}) };
+    }
+  }
 }
 
 const streamed = (encoder: WatchEncoder, body: AsyncIterable<Buffer | string>): ApiResponse => ({
@@ -171,7 +194,11 @@ async function resolveStart(
     namespace: call.info.namespace,
     ...(selection.matches ? { matches: selection.matches } : {}),
   });
-  return { initial: items, after: at, announceEnd: initial === true && bookmarks };
+  return {
+    initial: await loadItems(call.served.kind, items),
+    after: at,
+    announceEnd: initial === true && bookmarks,
+  };
 }
 
 /** True or false when the client says so, undefined for the older form of watch. */

@@ -23,6 +23,7 @@ export interface KubernetesService {
 
 const leaseSeconds = 15;
 const renewMs = 5_000;
+const forgetMs = 3_600_000;
 const leaseNamespace = "kube-system";
 const leaseLabel = "coracle.io/apiserver-address";
 const portName = "https";
@@ -48,6 +49,7 @@ export async function keepKubernetesService(service: KubernetesService, signal: 
       await ensure(service.registry, serviceObject(service));
       await renew(service);
       await publish(service);
+      await forgetDead(service);
     } catch (error) {
       service.log.warn({ err: error }, "the endpoints of the API could not be kept");
     }
@@ -117,19 +119,55 @@ function renew(service: KubernetesService): Promise<void> {
   return put(service.registry, lease);
 }
 
-/** Addresses of API servers whose leases have not run out. */
-function liveAddresses({ registry, address }: KubernetesService): string[] {
-  const now = registry.now().getTime();
-  const found = new Set([address]);
-  for (const { object } of registry.cache.list("leases.coordination.k8s.io", { namespace: leaseNamespace })
-    .items) {
-    const lease = object as Lease;
-    const its = lease.metadata.labels?.[leaseLabel];
-    const until = Date.parse(lease.spec?.renewTime ?? "") + leaseSeconds * 1000;
-    if (its && until > now) found.add(its);
-  }
-  return [...found].toSorted();
+interface Holder {
+  readonly lease: string;
+  readonly address: string;
+  readonly until: number;
 }
+
+/** The API servers that hold or held a lease. */
+function holders({ registry }: KubernetesService): Holder[] {
+  const { items } = registry.cache.list("leases.coordination.k8s.io", { namespace: leaseNamespace });
+  return items.flatMap(({ key, object }) => {
+    const { metadata, spec } = object as Lease;
+    const address = metadata.labels?.[leaseLabel];
+    if (!address) return [];
+    return [{ lease: key.name, address, until: Date.parse(spec?.renewTime ?? "") + leaseSeconds * 1000 }];
+  });
+}
+
+/** Addresses of API servers whose leases have not run out. */
+function liveAddresses(service: KubernetesService): string[] {
+  const now = service.registry.now().getTime();
+  const live = holders(service).filter((holder) => holder.until > now);
+  return [...new Set([service.address, ...live.map((holder) => holder.address)])].toSorted();
+}
+
+/** Removes the leases of servers that were killed and have not come back. */
+async function forgetDead(service: KubernetesService): Promise<void> {
+  const now = service.registry.now().getTime();
+  for (const { lease, until } of holders(service)) {
+    if (!(until + forgetMs > now)) await removeLease(service.registry, lease);
+  }
+}
+
+async function removeLease(registry: Registry, name: string): Promise<void> {
+  const served = registry.resources.findKind("coordination.k8s.io", "v1", "Lease");
+  if (!served) return;
+  try {
+    await deleteObject(registry, { ...write, served, namespace: leaseNamespace, name, deletion: atOnce });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+const atOnce = {
+  dryRun: false,
+  gracePeriodSeconds: undefined,
+  propagation: undefined,
+  uid: undefined,
+  resourceVersion: undefined,
+};
 
 async function publish(service: KubernetesService): Promise<void> {
   await publishAddresses(service, liveAddresses(service));
@@ -173,22 +211,7 @@ async function withdraw(service: KubernetesService): Promise<void> {
   const others = liveAddresses(service).filter((other) => other !== address);
   // The last one leaves its address: the Service keeps its endpoint through a restart.
   if (others.length > 0) await publishAddresses(service, others);
-  const kind = registry.resources.findKind("coordination.k8s.io", "v1", "Lease");
-  if (!kind) return;
-  const deletion = {
-    dryRun: false,
-    gracePeriodSeconds: undefined,
-    propagation: undefined,
-    uid: undefined,
-    resourceVersion: undefined,
-  };
-  await deleteObject(registry, {
-    ...write,
-    served: kind,
-    namespace: leaseNamespace,
-    name: leaseName(service),
-    deletion,
-  });
+  await removeLease(registry, leaseName(service));
 }
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>
