@@ -11,6 +11,7 @@ import type { PullRecord } from "./gc/pull-record.ts";
 import type { Kubelet } from "./kubelet.ts";
 import { createShutdown, parseGrace, type ShutdownGrace } from "./shutdown/shutdown.ts";
 import { createKubeletHttp } from "./stats/http.ts";
+import { imageFilesystem } from "./stats/reading.ts";
 import { createStats, type Stats } from "./stats/stats.ts";
 
 export interface UpkeepSettings {
@@ -95,7 +96,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     engineDirectory: options.engineDirectory,
     signal,
   });
-  const directories = { node: options.dataDirectory, image: stats.imageDirectory };
+  const directories = { nodeDirectory: options.dataDirectory, engineDirectory: options.engineDirectory };
   const dead = createContainerCollector({
     runtime,
     engine,
@@ -108,8 +109,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     record: options.record,
     lastUsed: (id) => ctx.images.lastUsed(id),
     wanted: () => imagesOf(pods()),
-    disk: async () =>
-      (await stats.host.filesystem(directories.image)) ?? stats.host.filesystem(directories.node),
+    disk: () => imageFilesystem(stats.host, directories),
     event: nodeEvent,
     log,
     signal,

@@ -1,6 +1,7 @@
 /** What the kubelet watches of its node, and from when on that is too little. */
 import { formatQuantity, parseQuantity, quantityOf, quantityValue } from "@coracle/shared/meta/quantity.ts";
 import type { Filesystem, HostReader } from "../stats/host.ts";
+import { imageFilesystem } from "../stats/reading.ts";
 
 export const SIGNALS = [
   "memory.available",
@@ -143,15 +144,14 @@ const inodeLevels = (fs: Filesystem): Level | undefined =>
 /** A few small reads of the kernel, no question to the engine. */
 export async function observe(
   host: HostReader,
-  directories: { readonly node: string; readonly image: string },
+  directories: { readonly nodeDirectory: string; readonly engineDirectory: string },
 ): Promise<Observation> {
-  const [memory, node, image, processes] = await Promise.all([
+  const [memory, node, imageFs, processes] = await Promise.all([
     host.memory(),
-    host.filesystem(directories.node),
-    host.filesystem(directories.image),
+    host.filesystem(directories.nodeDirectory),
+    imageFilesystem(host, directories),
     host.processes(),
   ]);
-  const imageFs = image ?? node;
   const levels: readonly (readonly [Signal, Level | undefined])[] = [
     [
       "memory.available",

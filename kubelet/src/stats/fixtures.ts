@@ -62,6 +62,6 @@ export const testHost = (cpuNanos: () => number = () => 0): HostReader => ({
       inodesFree: 900,
       inodes: 1000,
     }),
-  path: (path) => path,
+  enginePath: (path) => Promise.resolve(path),
   writableLayer: () => Promise.resolve(undefined),
 });

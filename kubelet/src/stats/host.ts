@@ -1,5 +1,5 @@
 /** What the kernel says of the machine: a few small files of /proc, the same with cgroup v1 and v2. */
-import { readFile, statfs } from "node:fs/promises";
+import { access, readdir, readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { InterfaceFigures } from "@coracle/shared/api/summary.ts";
 
@@ -31,8 +31,8 @@ export interface HostReader {
   bootTimeMs(): Promise<number>;
   /** Undefined when the path cannot be seen from here. */
   filesystem(path: string): Promise<Filesystem | undefined>;
-  /** A path of the machine's own root, whatever this process's root is. */
-  path(path: string): string;
+  /** One of the engine's paths, as this process can read it; undefined when it cannot. */
+  enginePath(path: string): Promise<string | undefined>;
   /** Where a container keeps what it writes to its root file system, as this process can read it. */
   writableLayer(pid: number): Promise<string | undefined>;
 }
@@ -40,6 +40,9 @@ export interface HostReader {
 /** The kernel counts in hundredths of a second here, on every architecture Linux has. */
 const TICK_NANOS = 1e9 / 100;
 const KIB = 1024;
+/** To look at every process is not cheap: where there is no engine, not at every question. */
+const SEEK_MS = 60_000;
+const ENGINES: ReadonlySet<string> = new Set(["dockerd", "podman"]);
 
 /** The first line of /proc/stat: user nice system idle iowait irq softirq steal. */
 export function parseCpuNanos(stat: string): number {
@@ -87,6 +90,40 @@ export function parseUpperDirectory(mountinfo: string): string | undefined {
   return /(?:^|,)upperdir=([^,]+)/.exec(root?.split(" ").at(-1) ?? "")?.[1];
 }
 
+/**
+ * The engine's files are those of its own process's root: this process lives in another, and the machine's first process may be
+ * out of reach, or (on a desktop) see other disks than the engine does.
+ */
+function createEngineRoot(proc: string): (path: string) => Promise<string | undefined> {
+  let root: string | undefined;
+  let soughtAt = -Infinity;
+  const exists = (path: string): Promise<boolean> =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  const find = async (path: string): Promise<string | undefined> => {
+    const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).toSorted((a, b) => +a - +b);
+    for (const pid of pids) {
+      // A process may end while its name is read.
+      const name = await readFile(join(proc, pid, "comm"), "utf8").catch(() => "");
+      const candidate = join(proc, pid, "root");
+      if ((pid === "1" || ENGINES.has(name.trim())) && (await exists(join(candidate, path))))
+        return candidate;
+    }
+    return undefined;
+  };
+  return async (path) => {
+    if (root !== undefined && (await exists(join(root, path)))) return join(root, path);
+    // An engine that has restarted is another process. One that was found keeps its place for a path that is gone.
+    if (root !== undefined && (await exists(root))) return undefined;
+    if (performance.now() - soughtAt < SEEK_MS) return undefined;
+    root = await find(path);
+    soughtAt = root === undefined ? performance.now() : -Infinity;
+    return root && join(root, path);
+  };
+}
+
 /** A reader of this machine; `proc` is another directory in tests. */
 export function createHostReader(proc = "/proc"): HostReader {
   const read = (...path: string[]): Promise<string> => readFile(join(proc, ...path), "utf8");
@@ -100,9 +137,9 @@ export function createHostReader(proc = "/proc"): HostReader {
       throw error;
     }
   };
-  const path = (inside: string): string => join(proc, "1/root", inside);
+  const enginePath = createEngineRoot(proc);
   return {
-    path,
+    enginePath,
     cpuNanos: async () => parseCpuNanos(await read("stat")),
     memory: async () => parseMemory(await read("meminfo")),
     pageFaults: async () => {
@@ -141,7 +178,7 @@ export function createHostReader(proc = "/proc"): HostReader {
     },
     writableLayer: async (pid) => {
       const upper = parseUpperDirectory(await readProcess(pid, "mountinfo"));
-      return upper && path(upper);
+      return upper && enginePath(upper);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { HostReader } from "./host.ts";
 import type { PodDisk, VolumeUsage } from "./summary.ts";
 
 export interface PodDiskSources {
-  readonly host: Pick<HostReader, "path" | "writableLayer">;
+  readonly host: Pick<HostReader, "enginePath" | "writableLayer">;
   readonly meter: DiskMeter;
   readonly ofPod: (uid: string) => Iterable<RuntimeContainer>;
   /** The engine's own directory, by the machine's paths. */
@@ -31,8 +31,9 @@ async function placesOf(sources: PodDiskSources, pod: Pod): Promise<Place[]> {
   for (const container of containers) {
     const name = container.labels[LABEL.container];
     if (container === sandbox || !name) continue;
-    const logs = sources.host.path(join(sources.engineDirectory, "containers", container.id));
-    places.push({ kind: "logs", name, path: logs, memory: false });
+    const directory = join(sources.engineDirectory, "containers", container.id);
+    const logs = await sources.host.enginePath(directory);
+    if (logs) places.push({ kind: "logs", name, path: logs, memory: false });
     const path = await sources.host.writableLayer(container.pid);
     if (path) places.push({ kind: "rootfs", name, path, memory: false });
   }

@@ -46,9 +46,9 @@ export interface ReadingSources {
   readonly host: HostReader;
   readonly runtime: Pick<Runtime, "stats">;
   readonly containers: () => Iterable<RuntimeContainer>;
-  /** A directory on the file system of the node's own files, and one on that of the images. */
+  /** A directory on the file system of the node's own files, and one on that of the images by the engine's paths. */
   readonly nodeDirectory: string;
-  readonly imageDirectory: string;
+  readonly engineDirectory: string;
   readonly startedAt: number;
   readonly now: () => number;
 }
@@ -72,6 +72,15 @@ export async function each<T, R>(items: readonly T[], work: (item: T) => Promise
   return results;
 }
 
+/** An image store that cannot be seen from here shares the node's disk as far as anyone can tell. */
+export async function imageFilesystem(
+  host: HostReader,
+  at: Pick<ReadingSources, "nodeDirectory" | "engineDirectory">,
+): Promise<Filesystem | undefined> {
+  const directory = await host.enginePath(at.engineDirectory);
+  return (directory && (await host.filesystem(directory))) || host.filesystem(at.nodeDirectory);
+}
+
 async function readNode(sources: ReadingSources): Promise<NodeReading> {
   const { host, now } = sources;
   const [cpuNanos, memory, pageFaults, network, processes, bootTimeMs, nodeFs, imageFs] = await Promise.all([
@@ -82,7 +91,7 @@ async function readNode(sources: ReadingSources): Promise<NodeReading> {
     host.processes(),
     host.bootTimeMs(),
     host.filesystem(sources.nodeDirectory),
-    host.filesystem(sources.imageDirectory),
+    imageFilesystem(host, sources),
   ]);
   const { user, system } = process.cpuUsage();
   return {
@@ -94,8 +103,7 @@ async function readNode(sources: ReadingSources): Promise<NodeReading> {
     processes,
     bootTimeMs,
     nodeFs,
-    // An image store that cannot be seen from here shares the node's disk as far as anyone can tell.
-    imageFs: imageFs ?? nodeFs,
+    imageFs,
     self: {
       cpuNanos: (user + system) * 1000,
       rssBytes: process.memoryUsage.rss(),

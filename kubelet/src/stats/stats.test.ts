@@ -58,6 +58,7 @@ describe("the machine's figures", () => {
     expect((await host.filesystem("/"))?.capacityBytes).toBeGreaterThan(0);
     expect(await host.filesystem("/no/such/path")).toBeUndefined();
     expect(await host.network(2 ** 30)).toEqual([]);
+    expect(await host.enginePath("/no/such/path")).toBeUndefined();
   });
 });
 

@@ -36,7 +36,6 @@ export interface Stats {
   /** A pod's local storage, measured at most so long ago. */
   disk(pod: Pod, maxAgeMs: number): Promise<PodDisk>;
   readonly host: HostReader;
-  readonly imageDirectory: string;
 }
 
 const FRESH_MS = 1_000;
@@ -49,13 +48,12 @@ export function createStats(options: StatsOptions): Stats {
   const { signal, now = Date.now } = options;
   const host = options.host ?? createHostReader();
   const rates = createRates();
-  const imageDirectory = host.path(options.engineDirectory);
   const sources = {
     host,
     runtime: options.runtime,
     containers: options.containers,
     nodeDirectory: options.dataDirectory,
-    imageDirectory,
+    engineDirectory: options.engineDirectory,
     startedAt: options.startedAt ?? now(),
     now,
   };
@@ -85,7 +83,6 @@ export function createStats(options: StatsOptions): Stats {
   };
   return {
     host,
-    imageDirectory,
     reading,
     disk: (pod, maxAgeMs) => measurePodDisk(diskSources, pod, maxAgeMs),
     summary: async () => {
