@@ -1,7 +1,9 @@
 /** What a running container's probes and hook say: started, ready, or to be ended. */
+import type { Probe } from "@coracle/shared/api/generated/core-v1.ts";
 import { podIPs } from "../container/build.ts";
 import { podEvent, type Health, type PodRun, type SpecContainer } from "../pod.ts";
 import { runProbe } from "../probes/probe.ts";
+import { unknown, type ProbeResult } from "../probes/result.ts";
 import { startProbe, type ProbeKind } from "../probes/worker.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
 
@@ -10,6 +12,25 @@ const TITLE: Readonly<Record<ProbeKind, string>> = {
   liveness: "Liveness",
   readiness: "Readiness",
 };
+
+/** One run of a probe. What keeps it from being run at all says nothing about the container. */
+async function attempt(
+  run: PodRun,
+  { spec }: SpecContainer,
+  instance: RuntimeContainer,
+  probe: Probe,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const [podAddress] = podIPs(run);
+  const reachable = run.pod.spec?.hostNetwork === true || run.plugged !== undefined;
+  if (!probe.exec && (!reachable || podAddress === undefined)) return unknown("the pod has no network yet");
+  const target = { containerId: instance.id, podAddress: podAddress ?? "", container: spec };
+  try {
+    return await runProbe(probe, target, run.ctx.runtime, signal);
+  } catch (error) {
+    return unknown((error as Error).message);
+  }
+}
 
 /** Begins the probes of a running instance; nothing when they run. An adopted container keeps what the API last knew. */
 export function watchHealth(
@@ -49,13 +70,7 @@ export function watchHealth(
       probe,
       startedAt: instance.startedAt ?? run.ctx.now(),
       signal: which === "readiness" ? all.signal : killing.signal,
-      run: (signal) =>
-        runProbe(
-          probe,
-          { containerId: instance.id, podAddress: podIPs(run)[0] ?? "", container: spec },
-          run.ctx.runtime,
-          signal,
-        ),
+      run: (signal) => attempt(run, container, instance, probe, signal),
       onFailure: ({ message }) =>
         podEvent(run, "Warning", "Unhealthy", `${TITLE[which]} probe failed: ${message}`, container),
       onVerdict: (ok) => {

@@ -166,10 +166,14 @@ export function needsSandbox(
 ): boolean {
   const seen = [...init, ...main].filter((view) => view.newest);
   if (seen.length === 0) return true;
-  if (main.some((view) => view.newest)) return main.some((view) => wantsStart(pod, view));
+  // What still runs there is to be killed with its sandbox, and then restarted as any that failed.
+  const survives = (view: ContainerView): boolean =>
+    running(view) ? restartPolicyFor(pod, view.spec, KILLED) : wantsStart(pod, view);
+  if (main.some((view) => view.newest)) return main.some(survives);
   const failed = init.find((view) => exited(view) && !succeeded(view) && !isSidecar(view.spec));
   return !failed || initMayRetry(pod, failed);
 }
 
+const KILLED = 137;
 export const attemptOf = (container: RuntimeContainer): number =>
   Number(container.labels[LABEL.attempt] ?? 0);

@@ -3,7 +3,7 @@ import { failure, success, unknown, type ProbeResult } from "./result.ts";
 
 const maxOutputBytes = 10 * 1024;
 
-/** Exit code 0 is success. The command is left behind when it takes too long, and that is a failure. */
+/** Exit code 0 is success. A command that takes too long is killed, and that is a failure. */
 export async function probeExec(
   runtime: Pick<Runtime, "exec">,
   container: string,
@@ -14,7 +14,10 @@ export async function probeExec(
   const tooLong = failure(`command timed out: "${command.join(" ")}" timed out after ${timeoutSeconds}s`);
   try {
     const session = await runtime.exec(container, { command, stdin: false, tty: false }, signal);
-    const stop = (): void => session.close();
+    const stop = (): void => {
+      // The engine goes on running a command whose stream is closed.
+      void session.kill().finally(() => session.close());
+    };
     signal.addEventListener("abort", stop, { once: true });
     session.stdin.end();
     let output = "";

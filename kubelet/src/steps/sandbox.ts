@@ -119,7 +119,9 @@ export const sandbox: PodStep = {
     if (current?.state === "running" && (await inNodeNetwork(run, current))) return true;
     const { init, main } = viewsOf(run);
     if (!needsSandbox(run.pod, init, main)) {
-      run.over = runningInstances(run).length === 0;
+      // One that may not be restarted is better cut off than killed.
+      if (current?.state === "running" && runningInstances(run).length > 0) return true;
+      run.over = await removeOld(run);
       return run.over;
     }
     const attempt = current ? attemptOf(current) + 1 : existing(run).length > 0 ? 1 : 0;

@@ -1,5 +1,5 @@
 /** subPath: a place inside a volume, found without ever following a link out of it. */
-import { lstat, mkdir, readlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { VolumeError } from "./volume.ts";
 
@@ -30,7 +30,9 @@ export async function resolveSubPath(root: string, subPath: string): Promise<str
     }
     if (!found) {
       const parent = await lstat(join(root, ...done));
-      await mkdir(path, { mode: parent.mode & 0o7777 });
+      await mkdir(path);
+      // Past the umask: whoever may write to the volume may write here.
+      await chmod(path, parent.mode & 0o7777);
     }
     done.push(part);
   }
