@@ -78,8 +78,8 @@ export interface PodRun {
   plan: Plan | undefined;
   /** When the worker should look again without being asked. */
   wakeAt: number | undefined;
-  wake(): void;
-  publish(): void;
+  readonly wake: () => void;
+  readonly publish: () => void;
 }
 
 /** A container made ahead of its start. */
@@ -164,7 +164,7 @@ export interface SpecContainer {
 
 /** The spec's containers in the order they start. */
 export function containersOf(pod: Pod): SpecContainer[] {
-  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? { containers: [] };
+  const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec ?? { containers: [] };
   return [
     ...initContainers.map((spec) => ({
       spec,
@@ -184,7 +184,7 @@ export function podEvent(
   type: "Normal" | "Warning",
   reason: string,
   message: string,
-  container?: SpecContainer | undefined,
+  container?: SpecContainer,
 ): void {
   if (run.source === "orphan") return;
   const list = {

@@ -1,7 +1,15 @@
 /** The container engine over its socket. The only place that knows dockerode. */
 import Docker from "dockerode";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  asFilters,
+  dial,
+  endProcess,
+  engine,
+  lowestOomScore,
+  splitReference,
+  unlessStatus,
+} from "./docker-calls.ts";
 import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
 import { demultiplex, lines, raw } from "./docker-frames.ts";
 import { toContainer, toStats, type EngineStats } from "./docker-answers.ts";
@@ -28,83 +36,6 @@ const KINDS: Readonly<Record<string, RuntimeEvent["kind"]>> = {
   unpause: "change",
   update: "change",
 };
-
-const asFilters = (labels: Labels): string[] =>
-  Object.entries(labels).map(([key, value]) => (value === "" ? key : `${key}=${value}`));
-
-/** Turns the client's errors into one kind, with the engine's own sentence. */
-async function engine<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const { statusCode, json, message, name } = error as {
-      statusCode?: number;
-      json?: { message?: string };
-      message?: string;
-      name?: string;
-    };
-    if (name === "AbortError") throw error;
-    throw new RuntimeFailure(
-      (json?.message ?? message ?? String(error)).replace(/^\(HTTP code \d+\) [^-]* - /, "").trim(),
-      statusCode ?? 0,
-      error,
-    );
-  }
-}
-const unlessStatus = async <T>(work: Promise<T>, ...statuses: number[]): Promise<T | undefined> => {
-  try {
-    return await engine(work);
-  } catch (error) {
-    if (error instanceof RuntimeFailure && statuses.includes(error.status)) return undefined;
-    throw error;
-  }
-};
-
-/** `repo`, `repo:tag` and `repo@digest`; a missing tag is `latest`, since the engine would pull every tag. */
-export function splitReference(reference: string): { fromImage: string; tag: string } {
-  const at = reference.indexOf("@");
-  if (at >= 0)
-    return { fromImage: reference.slice(0, at).replace(/:[^:/]*$/, ""), tag: reference.slice(at + 1) };
-  const colon = reference.lastIndexOf(":");
-  return colon > reference.lastIndexOf("/")
-    ? { fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) }
-    : { fromImage: reference, tag: "latest" };
-}
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
-interface Dialer {
-  readonly modem: {
-    dial(options: object, done: (error: unknown, stream: unknown) => void): void;
-  };
-}
-const dial = (docker: Docker, options: object): Promise<Readable> =>
-  new Promise((resolve, reject) => {
-    (docker as unknown as Dialer).modem.dial(options, (error, stream) => {
-      if (error) reject(error instanceof Error ? error : new Error(String(error)));
-      else resolve(stream as Readable);
-    });
-  });
-
-const CAP_SYS_RESOURCE = 24n;
-/**
- * Processes may be protected from the kernel's out-of-memory killer only by who may lower their score. Some hosts (a virtual
- * machine in a sandbox) keep that from everyone, their first process included, and an engine there cannot start such a container.
- */
-function lowestOomScore(): number {
-  try {
-    const bound = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/1/status", "utf8"))?.[1];
-    return bound && ((BigInt(`0x${bound}`) >> CAP_SYS_RESOURCE) & 1n) === 0n ? 0 : -1000;
-  } catch {
-    return -1000;
-  }
-}
 
 /** A runtime on the engine at the given socket. */
 export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtime {

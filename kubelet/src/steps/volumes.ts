@@ -18,7 +18,7 @@ const contextOf = (run: PodRun): VolumeContext => ({
   allocatable: run.ctx.node.allocatable,
   node: run.ctx.node.name,
   tokens: run.ctx.tokens,
-  storage: run.ctx.storage.host,
+  storage: (path) => run.ctx.storage.host(path),
 });
 
 /** Secrets are kept in memory as a digest only. */
