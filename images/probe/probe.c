@@ -1,7 +1,7 @@
 /* The health check of a container, made so that starting is noticed at once and idling costs nothing.
  *
  *   probe http:<port>[/path]   200 from 127.0.0.1
- *   probe redis:<unix socket>  +PONG
+ *   probe redis:<unix socket>  +PONG for the user `probe`, who needs no password and may do nothing else
  *
  * The first run of a container's life asks every 25 ms until the answer is good; a mark in /dev/shm (new with every
  * start of a container) tells later runs to sleep before they ask once. The engine starts a run right after the one
@@ -72,7 +72,7 @@ static int healthy(const char *target, int say) {
              path ? path : "/healthz");
     return ask(dial_http(target + 5), question, "HTTP/1.1 200", say);
   }
-  if (strncmp(target, "redis:", 6) == 0) return ask(dial_unix(target + 6), "PING\r\n", "+PONG", say);
+  if (strncmp(target, "redis:", 6) == 0) return ask(dial_unix(target + 6), "AUTH probe probe\r\nPING\r\n", "+OK\r\n+PONG", say);
   fputs("usage: probe http:<port>[/path] | redis:<unix socket>\n", stderr);
   exit(2);
 }

@@ -24,11 +24,15 @@ tcp-keepalive 60
 hz 2
 `;
 
-/** Nobody may do anything but PING without a name; the API server may do all that is not administration. */
+/**
+ * The API server may do all that is not administration, `probe` nothing but PING. Nobody can log in as `default`, yet it keeps
+ * its rights: Redis replays its own log as that user, and drops every transaction that it may not make.
+ */
 export function redisUsers(apiserverPassword: string): string {
   const hash = createHash("sha256").update(apiserverPassword).digest("hex");
   return [
-    "user default on nopass resetkeys resetchannels -@all +ping",
+    "user default off resetpass ~* &* +@all",
+    "user probe on nopass resetkeys resetchannels -@all +ping",
     `user apiserver on #${hash} ~* &* +@all -@admin -@dangerous +info`,
     "",
   ].join("\n");
