@@ -44,6 +44,12 @@ export const invalidValue = (p: Path, value: unknown, detail: string): FieldErro
   field: p.text,
   message: `Invalid value: ${show(value)}: ${detail}`,
 });
+/** For a rule about the whole, where printing it would not help. */
+export const invalidWithoutValue = (p: Path, detail: string): FieldError => ({
+  reason: "FieldValueInvalid",
+  field: p.text,
+  message: `Invalid value: ${detail}`,
+});
 export const notSupported = (p: Path, value: unknown, supported: readonly string[]): FieldError => ({
   reason: "FieldValueNotSupported",
   field: p.text,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { columnNames, created, refusals, row } from "../kind.test-support.ts";
+import { columnNames, created, refusals, row, updateRefusals } from "../kind.test-support.ts";
+import type { CronJob } from "@coracle/shared/api/generated/batch-v1.ts";
 import { cronJobs } from "./kind.ts";
 
 const jobTemplate = {
@@ -49,6 +50,15 @@ test.each<[string, object, string[]]>([
   ],
 ])("%s", (_, body, expected) => {
   expect(refusals(cronJobs, body as never)).toEqual(expected);
+});
+
+test("a zone in its schedule may stay, but not beside another", () => {
+  const old = { schedule: "TZ=Etc/UTC 0 0 * * *" };
+  const change = (to: object) => (cron: CronJob) => Object.assign(cron.spec ?? {}, to);
+  expect(updateRefusals(cronJobs, spec(old), change({ suspend: true }) as never)).toEqual([]);
+  expect(updateRefusals(cronJobs, spec(old), change({ timeZone: "Etc/UTC" }) as never)).toEqual([
+    'spec.schedule: Invalid value: "TZ=Etc/UTC 0 0 * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule',
+  ]);
 });
 
 test("a line", () => {

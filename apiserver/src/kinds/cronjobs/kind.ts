@@ -15,8 +15,6 @@ import {
 } from "../shared/columns.ts";
 import { cronProblem, hasTimeZone, timeZoneProblem } from "../shared/cron.ts";
 import { since } from "../shared/duration.ts";
-import { check, tooLongFor } from "../shared/names.ts";
-import { validateLabels } from "../shared/selector.ts";
 import { validateNonNegative } from "../shared/workload.ts";
 
 const root = path("spec");
@@ -34,7 +32,7 @@ export const cronJobs = defineKind<CronJob>({
     cron.status = {};
   },
   validate,
-  validateUpdate: (cron) => validateSpec(cron),
+  validateUpdate: validateSpec,
   columns: [
     nameColumn,
     column("Schedule", (cron) => cron.spec?.schedule ?? ""),
@@ -63,19 +61,19 @@ function setDefaults({ spec }: CronJob): void {
 
 function validate(cron: CronJob): FieldError[] {
   const name = cron.metadata.name ?? "";
+  const errors = validateSpec(cron);
   // The controller appends eleven characters to name a job.
-  const errors =
-    name.length > 52
-      ? [invalidValue(path("metadata", "name"), name, "must be no more than 52 characters")]
-      : [];
-  return [...errors, ...validateSpec(cron)];
+  if (name.length > 52)
+    errors.push(invalidValue(path("metadata", "name"), name, "must be no more than 52 characters"));
+  return errors;
 }
 
-function validateSpec({ spec }: CronJob): FieldError[] {
+function validateSpec({ spec }: CronJob, old?: CronJob): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec?.schedule) errors.push(required(root.child("schedule")));
-  else errors.push(...validateSchedule(spec.schedule, spec.timeZone));
-  if (spec?.timeZone !== undefined) {
+  else errors.push(...validateSchedule(spec.schedule, spec.timeZone, old?.spec?.schedule));
+  errors.push(...validateNonNegative(spec?.startingDeadlineSeconds, root.child("startingDeadlineSeconds")));
+  if (spec?.timeZone !== undefined && spec.timeZone !== old?.spec?.timeZone) {
     const problem = timeZoneProblem(spec.timeZone);
     if (problem) errors.push(invalidValue(root.child("timeZone"), spec.timeZone, problem));
   }
@@ -83,52 +81,36 @@ function validateSpec({ spec }: CronJob): FieldError[] {
   if (!spec?.concurrencyPolicy) errors.push(required(root.child("concurrencyPolicy")));
   else if (!policies.includes(spec.concurrencyPolicy))
     errors.push(notSupported(root.child("concurrencyPolicy"), spec.concurrencyPolicy, policies));
-  for (const field of [
-    "startingDeadlineSeconds",
-    "successfulJobsHistoryLimit",
-    "failedJobsHistoryLimit",
-  ] as const)
+  errors.push(...validateTemplate(spec?.jobTemplate));
+  for (const field of ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] as const)
     errors.push(...validateNonNegative(spec?.[field], root.child(field)));
-  return [...errors, ...validateTemplate(spec?.jobTemplate)];
+  return errors;
 }
 
-function validateSchedule(schedule: string, timeZone: string | undefined): FieldError[] {
+/** Zones in schedules are a thing of the past: those that have one may keep it. */
+function validateSchedule(schedule: string, timeZone?: string, old = ""): FieldError[] {
   const at = root.child("schedule");
   const problem = cronProblem(schedule);
   const errors = problem ? [invalidValue(at, schedule, problem)] : [];
-  if (hasTimeZone(schedule))
+  if (!hasTimeZone(schedule)) return errors;
+  if (!hasTimeZone(old))
     errors.push(
-      invalidValue(
-        at,
-        schedule,
-        timeZone === undefined
-          ? "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-          : "cannot use both timeZone field and TZ or CRON_TZ in schedule",
-      ),
+      invalidValue(at, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"),
     );
+  else if (timeZone !== undefined)
+    errors.push(invalidValue(at, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"));
   return errors;
 }
 
 function validateTemplate(template: CronJob["spec"]["jobTemplate"] | undefined): FieldError[] {
-  const at = root.child("jobTemplate");
-  if (!template?.spec) return [required(at.child("spec"))];
-  const errors = [
-    ...validateLabels(template.metadata?.labels, at.child("metadata", "labels")),
-    ...validateJobSpec(template.spec, at.child("spec")),
-  ];
-  if (template.metadata?.name)
-    errors.push(
-      ...check(
-        (name) => (name.length > 253 ? [tooLongFor(253)] : []),
-        template.metadata.name,
-        at.child("metadata", "name"),
-      ),
-    );
+  const at = root.child("jobTemplate", "spec");
+  if (!template?.spec) return [required(at)];
+  const errors = validateJobSpec(template.spec, at);
   if (template.spec.selector)
     errors.push(
-      invalidValue(at.child("spec", "selector"), template.spec.selector, "`selector` will be auto-generated"),
+      invalidValue(at.child("selector"), template.spec.selector, "`selector` will be auto-generated"),
     );
   if (template.spec.manualSelector)
-    errors.push(notSupported(at.child("spec", "manualSelector"), true, ["nil", "false"]));
+    errors.push(notSupported(at.child("manualSelector"), true, ["nil", "false"]));
   return errors;
 }

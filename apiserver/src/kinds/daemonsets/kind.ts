@@ -98,7 +98,7 @@ function setDefaults({ spec }: DaemonSet): void {
 
 function validate({ spec }: DaemonSet): FieldError[] {
   return [
-    ...validateSelectorAndTemplate(spec ?? {}, root, "daemonset"),
+    ...validateSelectorAndTemplate(spec ?? {}, root, { selectorOf: "daemonset", templateOf: "DaemonSet" }),
     ...validateNonNegative(spec?.minReadySeconds, root.child("minReadySeconds")),
     ...validateStrategy(spec?.updateStrategy ?? {}, root.child("updateStrategy")),
     ...validateNonNegative(spec?.revisionHistoryLimit, root.child("revisionHistoryLimit")),

@@ -48,6 +48,13 @@ describe("is refused", () => {
       ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"'],
     ],
     [
+      "with a deadline for its pods",
+      spec({ template: { ...template, spec: { ...template.spec, activeDeadlineSeconds: 5 } } }),
+      [
+        "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported",
+      ],
+    ],
+    [
       "standing still",
       rolling({ maxUnavailable: 0, maxSurge: "0%" }),
       ["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0"],

@@ -23,7 +23,7 @@ export function validateDeployment({ spec }: Deployment): FieldError[] {
   if (!spec) return [required(root.child("selector")), required(root.child("template"))];
   const errors = [
     ...validateNonNegative(spec.replicas, root.child("replicas")),
-    ...validateSelectorAndTemplate(spec, root, "deployment"),
+    ...validateSelectorAndTemplate(spec, root, { selectorOf: "deployment", templateOf: "ReplicaSet" }),
     ...validateStrategy(spec.strategy ?? {}, root.child("strategy")),
     ...validateNonNegative(spec.minReadySeconds, root.child("minReadySeconds")),
     ...validateNonNegative(spec.revisionHistoryLimit, root.child("revisionHistoryLimit")),

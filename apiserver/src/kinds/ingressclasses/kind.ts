@@ -1,7 +1,6 @@
 import type { IngressClass } from "@coracle/shared/api/generated/networking-v1.ts";
 import {
   forbiddenField,
-  invalidValue,
   notSupported,
   path,
   required,
@@ -10,7 +9,7 @@ import {
 } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn, none } from "../shared/columns.ts";
-import { check, dnsSubdomain } from "../shared/names.ts";
+import { check, domainPrefixedPath, dnsSubdomain } from "../shared/names.ts";
 import { validateImmutable } from "../shared/workload.ts";
 
 const root = path("spec");
@@ -47,7 +46,7 @@ function parametersCell({ spec }: IngressClass): string {
 function validate({ spec = {} }: IngressClass): FieldError[] {
   const at = root.child("controller");
   const controller = spec.controller ?? "";
-  const errors = validateController(controller);
+  const errors = domainPrefixedPath(controller, root.child("controller"));
   if (controller.length > 250) errors.push(tooLong(at, 250));
   const parameters = spec.parameters;
   if (!parameters) return errors;
@@ -72,24 +71,5 @@ function validate({ spec = {} }: IngressClass): FieldError[] {
           : notSupported(where.child("scope"), parameters.scope, ["Cluster", "Namespace"]),
       );
   }
-  return errors;
-}
-
-function validateController(controller: string): FieldError[] {
-  const at = root.child("controller");
-  if (!controller) return [required(at)];
-  const [host = "", ...rest] = controller.split("/");
-  const tail = rest.join("/");
-  if (!host || !tail)
-    return [invalidValue(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  const errors = check(dnsSubdomain, host, at);
-  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(tail))
-    errors.push(
-      invalidValue(
-        at,
-        tail,
-        "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')",
-      ),
-    );
   return errors;
 }

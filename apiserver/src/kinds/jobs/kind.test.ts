@@ -81,7 +81,49 @@ describe("is refused", () => {
     [
       "a rule about nothing",
       failure({ action: "Count" }),
-      [`${at}: Invalid value: null: specifying one of OnExitCodes and OnPodConditions is required`],
+      [`${at}: Invalid value: specifying one of OnExitCodes and OnPodConditions is required`],
+    ],
+    [
+      "a rule about two things, one of them without a form",
+      failure({
+        onExitCodes: { operator: "NotIn", values: [1] },
+        onPodConditions: [{ type: "DisruptionTarget", status: "Perhaps" }],
+      }),
+      [
+        `${at}.action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]`,
+        `${at}.onPodConditions[0].status: Unsupported value: "Perhaps": supported values: "False", "True", "Unknown"`,
+        `${at}: Invalid value: specifying both OnExitCodes and OnPodConditions is not supported`,
+      ],
+    ],
+    [
+      "a failure policy for containers that start again",
+      spec({
+        template: { spec: { ...pod, restartPolicy: "OnFailure" } },
+        podFailurePolicy: { rules: [] },
+      }),
+      [
+        'spec.template.spec.restartPolicy: Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified',
+      ],
+    ],
+    [
+      "more indexes than its status can hold",
+      spec({
+        completionMode: "Indexed",
+        completions: 100_001,
+        parallelism: 20_000,
+        backoffLimitPerIndex: 1,
+        maxFailedIndexes: 100_001,
+      }),
+      [
+        "spec.maxFailedIndexes: Invalid value: 100001: must be less than or equal to 100000",
+        "spec.parallelism: Invalid value: 20000: must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per index",
+        "spec.maxFailedIndexes: Invalid value: 100001: must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per index",
+      ],
+    ],
+    [
+      "a manager without a domain",
+      spec({ managedBy: "me" }),
+      ['spec.managedBy: Invalid value: "me": must be a domain-prefixed path (such as "acme.io/foo")'],
     ],
     [
       "success of too many",
@@ -92,7 +134,7 @@ describe("is refused", () => {
       }),
       [
         "spec.successPolicy.rules[0].succeededCount: Invalid value: 3: must be less than or equal to 2 (the number of specified completions)",
-        'spec.successPolicy.rules[1].succeededIndexes: Invalid value: "1,0": error parsing succeededIndexes: invalid interval "0"',
+        'spec.successPolicy.rules[1].succeededIndexes: Invalid value: "1,0": error parsing succeededIndexes: non-increasing order, previous: 1, current: 0',
       ],
     ],
   ])("%s", (_, body, expected) => {
@@ -111,12 +153,25 @@ describe("a change", () => {
     expect(updateRefusals(jobs, spec({ suspend: true }), pick as never)).toEqual([]);
   });
 
+  test("of affinity to other pods is no hint", () => {
+    const affine = (affinity: object) => (job: Job) =>
+      Object.assign(job.spec?.template.spec ?? {}, { affinity });
+    const suspended = spec({ suspend: true });
+    const term = { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "a" } } };
+    const required = (terms: unknown) => ({ requiredDuringSchedulingIgnoredDuringExecution: terms });
+    const nodeAffinity = required({ nodeSelectorTerms: [{ matchFields: [] }] });
+    expect(updateRefusals(jobs, suspended, affine({ nodeAffinity }) as never)).toEqual([]);
+    expect(updateRefusals(jobs, suspended, affine({ podAffinity: required([term]) }) as never)).toHaveLength(
+      1,
+    );
+  });
+
   test("of completions goes with parallelism, for indexed jobs", () => {
     const grow = (to: object) => (job: Job) => Object.assign(job.spec ?? {}, to);
     const indexed = spec({ completionMode: "Indexed", completions: 2, parallelism: 2 });
     expect(updateRefusals(jobs, indexed, grow({ completions: 3, parallelism: 3 }) as never)).toEqual([]);
     expect(updateRefusals(jobs, indexed, grow({ completions: 3 }) as never)).toEqual([
-      "spec.completions: Invalid value: 3: can only be modified in tandem with parallelism and only when completions == parallelism",
+      "spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism",
     ]);
     expect(updateRefusals(jobs, spec(), grow({ completions: 3 }) as never)).toEqual([
       "spec.completions: Invalid value: 3: field is immutable",

@@ -3,7 +3,8 @@ import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorCell, wide } from "../shared/columns.ts";
 import { humanDuration } from "../shared/duration.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
-import { validateJob, validateJobStatus, validateJobUpdate } from "./validate.ts";
+import { validateJobStatus } from "./validate-status.ts";
+import { validateJob, validateJobUpdate } from "./validate.ts";
 
 export const jobs = defineKind<Job>({
   group: "batch",

@@ -1,34 +1,33 @@
-import type { JobSpec, PodFailurePolicyRule } from "@coracle/shared/api/generated/batch-v1.ts";
+import type {
+  JobSpec,
+  PodFailurePolicyRule,
+  SuccessPolicyRule,
+} from "@coracle/shared/api/generated/batch-v1.ts";
 import {
   duplicate,
   invalidValue,
+  invalidWithoutValue,
   notSupported,
   required,
+  tooLong,
   tooMany,
   type FieldError,
   type Path,
 } from "../../registry/field.ts";
 import { check, qualifiedName } from "../shared/names.ts";
+import { validateNonNegative } from "../shared/workload.ts";
+import { countIndexes, parseIndexes } from "./indexes.ts";
 
 const actions = ["Count", "FailIndex", "FailJob", "Ignore"];
+const statuses = ["False", "True", "Unknown"];
 
 /** What a failed pod means for its job. */
 export function validateFailurePolicy(spec: JobSpec, at: Path): FieldError[] {
   const policy = spec.podFailurePolicy;
   if (!policy) return [];
-  const errors: FieldError[] = [];
-  const restart = spec.template?.spec?.restartPolicy;
-  if (restart !== "Never")
-    errors.push(
-      invalidValue(
-        at.child("template", "spec", "restartPolicy"),
-        restart ?? "",
-        'only "Never" is supported when podFailurePolicy is specified',
-      ),
-    );
   const rules = policy.rules ?? [];
-  const where = at.child("podFailurePolicy", "rules");
-  if (rules.length > 20) errors.push(tooMany(where, rules.length, 20));
+  const where = at.child("rules");
+  const errors = rules.length > 20 ? [tooMany(where, rules.length, 20)] : [];
   const names = [
     ...(spec.template?.spec?.containers ?? []),
     ...(spec.template?.spec?.initContainers ?? []),
@@ -43,29 +42,31 @@ function validateRule(
   containers: readonly string[],
   at: Path,
 ): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!rule.action)
-    errors.push(required(at.child("action"), `valid values: ${actions.map((a) => `"${a}"`).join(", ")}`));
-  else if (!actions.includes(rule.action))
-    errors.push(notSupported(at.child("action"), rule.action, actions));
-  else if (rule.action === "FailIndex" && spec.backoffLimitPerIndex === undefined)
+  const errors = oneOf(rule.action, actions, at.child("action"));
+  if (rule.action === "FailIndex" && spec.backoffLimitPerIndex === undefined)
     errors.push(invalidValue(at.child("action"), rule.action, "requires the backoffLimitPerIndex to be set"));
   const conditions = rule.onPodConditions ?? [];
-  if (rule.onExitCodes && conditions.length > 0)
-    errors.push(invalidValue(at, null, "specifying both OnExitCodes and OnPodConditions is not supported"));
-  if (!rule.onExitCodes && conditions.length === 0)
-    errors.push(invalidValue(at, null, "specifying one of OnExitCodes and OnPodConditions is required"));
   if (rule.onExitCodes)
     errors.push(...validateExitCodes(rule.onExitCodes, containers, at.child("onExitCodes")));
+  const where = at.child("onPodConditions");
+  if (conditions.length > 20) errors.push(tooMany(where, conditions.length, 20));
   conditions.forEach((condition, i) => {
-    const where = at.child("onPodConditions").index(i);
-    errors.push(...check(qualifiedName, condition.type ?? "", where.child("type")));
-    if (!condition.status)
-      errors.push(required(where.child("status"), 'valid values: "False", "True", "Unknown"'));
-    else if (!["False", "True", "Unknown"].includes(condition.status))
-      errors.push(notSupported(where.child("status"), condition.status, ["False", "True", "Unknown"]));
+    errors.push(
+      ...check(qualifiedName, condition.type ?? "", where.index(i).child("type")),
+      ...oneOf(condition.status, statuses, where.index(i).child("status")),
+    );
   });
+  if (rule.onExitCodes && conditions.length > 0)
+    errors.push(invalidWithoutValue(at, "specifying both OnExitCodes and OnPodConditions is not supported"));
+  if (!rule.onExitCodes && conditions.length === 0)
+    errors.push(invalidWithoutValue(at, "specifying one of OnExitCodes and OnPodConditions is required"));
   return errors;
+}
+
+/** A required choice; the choices print as a list of Go's. */
+function oneOf(value: string | undefined, known: readonly string[], at: Path): FieldError[] {
+  if (!value) return [required(at, `valid values: [${known.map((k) => `"${k}"`).join(" ")}]`)];
+  return known.includes(value) ? [] : [notSupported(at, value, known)];
 }
 
 function validateExitCodes(
@@ -73,7 +74,7 @@ function validateExitCodes(
   containers: readonly string[],
   at: Path,
 ): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = oneOf(codes.operator, ["In", "NotIn"], at.child("operator"));
   if (codes.containerName !== undefined && !containers.includes(codes.containerName))
     errors.push(
       invalidValue(
@@ -82,9 +83,6 @@ function validateExitCodes(
         "must be one of the container or initContainer names in the pod template",
       ),
     );
-  if (!codes.operator) errors.push(required(at.child("operator"), 'valid values: "In", "NotIn"'));
-  else if (!["In", "NotIn"].includes(codes.operator))
-    errors.push(notSupported(at.child("operator"), codes.operator, ["In", "NotIn"]));
   const values = codes.values ?? [];
   const where = at.child("values");
   if (values.length === 0) errors.push(invalidValue(where, values, "at least one value is required"));
@@ -103,53 +101,49 @@ function validateExitCodes(
 export function validateSuccessPolicy(spec: JobSpec, at: Path): FieldError[] {
   const policy = spec.successPolicy;
   if (!policy) return [];
-  const where = at.child("successPolicy");
-  const errors: FieldError[] = [];
   if (spec.completionMode !== "Indexed")
-    errors.push(invalidValue(where, policy, "requires indexed completion mode"));
+    return [invalidValue(at, policy, "requires indexed completion mode")];
+  const errors: FieldError[] = [];
   const rules = policy.rules ?? [];
+  const where = at.child("rules");
   if (rules.length === 0)
-    errors.push(
-      required(
-        where.child("rules"),
-        "at least one rules must be specified when the successPolicy is specified",
-      ),
-    );
-  if (rules.length > 20) errors.push(tooMany(where.child("rules"), rules.length, 20));
-  rules.forEach((rule, i) => {
-    const here = where.child("rules").index(i);
-    if (rule.succeededCount === undefined && rule.succeededIndexes === undefined)
-      errors.push(required(here, "at least one of succeededCount or succeededIndexes must be specified"));
-    if (rule.succeededIndexes !== undefined)
-      errors.push(
-        ...validateIndexes(rule.succeededIndexes, spec.completions ?? 0, here.child("succeededIndexes")),
-      );
-    if (rule.succeededCount !== undefined && rule.succeededCount <= 0)
-      errors.push(invalidValue(here.child("succeededCount"), rule.succeededCount, "must be greater than 0"));
-    else if ((rule.succeededCount ?? 0) > (spec.completions ?? 0))
-      errors.push(
-        invalidValue(
-          here.child("succeededCount"),
-          rule.succeededCount ?? 0,
-          `must be less than or equal to ${spec.completions ?? 0} (the number of specified completions)`,
-        ),
-      );
-  });
+    errors.push(required(where, "at least one rules must be specified when the successPolicy is specified"));
+  if (rules.length > 20) errors.push(tooMany(where, rules.length, 20));
+  rules.forEach((rule, i) =>
+    errors.push(...validateSuccessRule(rule, spec.completions ?? 0, where.index(i))),
+  );
   return errors;
 }
 
-/** Indexes in rising order with ranges: `0,2-4`. */
-function validateIndexes(text: string, completions: number, at: Path): FieldError[] {
-  let last = -1;
-  for (const part of text.split(",")) {
-    const match = /^(\d+)(?:-(\d+))?$/.exec(part);
-    const first = Number(match?.[1] ?? Number.NaN);
-    const end = Number(match?.[2] ?? first);
-    if (!match || first <= last || end < first || end >= completions)
-      return [
-        invalidValue(at, text, `error parsing succeededIndexes: invalid interval ${JSON.stringify(part)}`),
-      ];
-    last = end;
-  }
-  return [];
+const maxIndexesText = 64 * 1024;
+
+function validateSuccessRule(rule: SuccessPolicyRule, completions: number, at: Path): FieldError[] {
+  const { succeededCount: count, succeededIndexes: text } = rule;
+  if (count === undefined && text === undefined)
+    return [required(at, "at least one of succeededCount or succeededIndexes must be specified")];
+  const errors: FieldError[] = [];
+  const where = at.child("succeededIndexes");
+  if ((text?.length ?? 0) > maxIndexesText) errors.push(tooLong(where, maxIndexesText));
+  const indexes = parseIndexes(text ?? "", completions);
+  if ("problem" in indexes)
+    errors.push(invalidValue(where, text, `error parsing succeededIndexes: ${indexes.problem}`));
+  if (count === undefined) return errors;
+  errors.push(...validateNonNegative(count, at.child("succeededCount")));
+  const atMost = (limit: number, what: string): void => {
+    if (count > limit)
+      errors.push(
+        invalidValue(
+          at.child("succeededCount"),
+          count,
+          `must be less than or equal to ${limit} (the number of ${what})`,
+        ),
+      );
+  };
+  atMost(completions, "specified completions");
+  if (text !== undefined)
+    atMost(
+      "problem" in indexes ? 0 : countIndexes(indexes),
+      "indexes in the specified succeededIndexes field",
+    );
+  return errors;
 }

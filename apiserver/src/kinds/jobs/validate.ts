@@ -1,4 +1,4 @@
-import type { PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Affinity, PodTemplateSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Job, JobSpec } from "@coracle/shared/api/generated/batch-v1.ts";
 import {
   immutable,
@@ -6,14 +6,15 @@ import {
   notSupported,
   path,
   required,
+  tooLong,
   type FieldError,
   type Path,
 } from "../../registry/field.ts";
 import { semanticEqual } from "../shared/equal.ts";
-import { dnsLabel, qualifiedName } from "../shared/names.ts";
+import { dnsLabel, domainPrefixedPath } from "../shared/names.ts";
 import { validatePodTemplate } from "../shared/pod/validate-spec.ts";
 import { selectorMatches, validateLabelSelector } from "../shared/selector.ts";
-import { validateCounters, validateImmutable, validateNonNegative } from "../shared/workload.ts";
+import { validateImmutable, validateNonNegative } from "../shared/workload.ts";
 import { validateFailurePolicy, validateSuccessPolicy } from "./validate-policies.ts";
 
 const root = path("spec");
@@ -21,11 +22,19 @@ const root = path("spec");
 export function validateJob(job: Job): FieldError[] {
   const spec = job.spec;
   if (!spec) return [required(root.child("template"))];
-  const errors = [...validateGenerated(job), ...validateIndexedName(job), ...validateJobSpec(spec, root)];
-  if (!spec.selector) return [...errors, required(root.child("selector"))];
-  errors.push(...validateLabelSelector(spec.selector, root.child("selector")));
-  const labels = spec.template?.metadata?.labels;
-  if (!selectorMatches(spec.selector, labels))
+  return [
+    ...validateGenerated(job),
+    ...validateJobSpec(spec, root),
+    ...validateSelector(spec),
+    ...validateIndexedName(job),
+  ];
+}
+
+function validateSelector({ selector, template }: JobSpec): FieldError[] {
+  if (!selector) return [required(root.child("selector"))];
+  const errors = validateLabelSelector(selector, root.child("selector"));
+  const labels = template?.metadata?.labels;
+  if (!selectorMatches(selector, labels))
     errors.push(
       invalidValue(
         root.child("template", "metadata", "labels"),
@@ -86,87 +95,84 @@ export function validateJobSpec(spec: JobSpec, at: Path): FieldError[] {
     "maxFailedIndexes",
   ] as const)
     errors.push(...validateNonNegative(spec[field], at.child(field)));
-  errors.push(
-    ...validateMode(spec, at),
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
+    errors.push(required(at.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"));
+  return [
+    ...errors,
     ...validateManagedBy(spec, at),
+    ...validateMode(spec, at),
+    ...validateFailurePolicy(spec, at.child("podFailurePolicy")),
+    ...validateSuccessPolicy(spec, at.child("successPolicy")),
+    ...validateReplacement(spec, at.child("podReplacementPolicy")),
     ...validatePodTemplate(spec.template, at.child("template")),
-  );
-  errors.push(...validateRestartPolicy(spec.template?.spec, at));
-  errors.push(...validateFailurePolicy(spec, at), ...validateSuccessPolicy(spec, at));
-  const replacement = spec.podReplacementPolicy;
-  if (replacement !== undefined) {
-    const known = spec.podFailurePolicy ? ["Failed"] : ["Failed", "TerminatingOrFailed"];
-    if (!known.includes(replacement))
-      errors.push(notSupported(at.child("podReplacementPolicy"), replacement, known));
-  }
-  return errors;
+    ...validateRestartPolicy(spec, at.child("template", "spec", "restartPolicy")),
+  ];
 }
 
 function validateMode(spec: JobSpec, at: Path): FieldError[] {
+  const { completionMode: mode = "NonIndexed" } = spec;
+  if (mode === "Indexed") return validateIndexed(spec, at);
+  if (mode !== "NonIndexed")
+    return [notSupported(at.child("completionMode"), mode, ["NonIndexed", "Indexed"])];
+  return (["backoffLimitPerIndex", "maxFailedIndexes"] as const).flatMap((field) =>
+    spec[field] === undefined
+      ? []
+      : [invalidValue(at.child(field), spec[field], "requires indexed completion mode")],
+  );
+}
+
+/** What the status can hold: lists of indexes grow with gaps between them. */
+const many = 100_000;
+const fewerWhenMany = 10_000;
+
+function validateIndexed(spec: JobSpec, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  const { completionMode: mode, completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec;
-  if (mode !== undefined && mode !== "NonIndexed" && mode !== "Indexed")
-    errors.push(notSupported(at.child("completionMode"), mode, ["NonIndexed", "Indexed"]));
-  if (mode === "Indexed") {
-    if (completions === undefined)
-      errors.push(required(at.child("completions"), "when completion mode is Indexed"));
-    if (parallelism > 100_000)
-      errors.push(
-        invalidValue(
-          at.child("parallelism"),
-          parallelism,
-          "must be less than or equal to 100000 when completion mode is Indexed",
-        ),
-      );
-    if (completions !== undefined && maxFailedIndexes !== undefined && maxFailedIndexes > completions)
-      errors.push(
-        invalidValue(
-          at.child("maxFailedIndexes"),
-          maxFailedIndexes,
-          "must be less than or equal to completions",
-        ),
-      );
-  } else {
-    if (backoffLimitPerIndex !== undefined)
-      errors.push(
-        invalidValue(
-          at.child("backoffLimitPerIndex"),
-          backoffLimitPerIndex,
-          "requires indexed completion mode",
-        ),
-      );
-    if (maxFailedIndexes !== undefined)
-      errors.push(
-        invalidValue(at.child("maxFailedIndexes"), maxFailedIndexes, "requires indexed completion mode"),
-      );
-  }
-  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined)
-    errors.push(required(at.child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"));
+  const { completions, parallelism = 0, backoffLimitPerIndex, maxFailedIndexes } = spec;
+  const atMost = (field: "parallelism" | "maxFailedIndexes", value: number, limit: string): void => {
+    errors.push(invalidValue(at.child(field), value, `must be less than or equal to ${limit}`));
+  };
+  if (completions === undefined)
+    errors.push(required(at.child("completions"), "when completion mode is Indexed"));
+  if (parallelism > many) atMost("parallelism", parallelism, `${many} when completion mode is Indexed`);
+  if (maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions)
+    atMost("maxFailedIndexes", maxFailedIndexes, "completions");
+  if (maxFailedIndexes !== undefined && maxFailedIndexes > many)
+    atMost("maxFailedIndexes", maxFailedIndexes, `${many}`);
+  if ((completions ?? 0) <= many || backoffLimitPerIndex === undefined) return errors;
+  const limit = `${fewerWhenMany} when completions are above ${many} and used with backoff limit per index`;
+  if (maxFailedIndexes === undefined)
+    errors.push(
+      required(at.child("maxFailedIndexes"), `must be specified when completions is above ${many}`),
+    );
+  if (parallelism > fewerWhenMany) atMost("parallelism", parallelism, limit);
+  if (maxFailedIndexes !== undefined && maxFailedIndexes > fewerWhenMany)
+    atMost("maxFailedIndexes", maxFailedIndexes, limit);
   return errors;
 }
 
-function validateManagedBy(spec: JobSpec, at: Path): FieldError[] {
-  const value = spec.managedBy;
-  if (value === undefined) return [];
-  const where = at.child("managedBy");
-  const slash = value.indexOf("/");
-  if (slash <= 0 || slash === value.length - 1)
-    return [invalidValue(where, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
-  if (value.length > 63)
-    return [
-      { reason: "FieldValueTooLong", field: where.text, message: "Too long: may not be more than 63 bytes" },
-    ];
-  return qualifiedName(value).map((message) => invalidValue(where, value, message));
+function validateReplacement(spec: JobSpec, at: Path): FieldError[] {
+  const replacement = spec.podReplacementPolicy;
+  const known = spec.podFailurePolicy ? ["Failed"] : ["Failed", "TerminatingOrFailed"];
+  return replacement === undefined || known.includes(replacement)
+    ? []
+    : [notSupported(at, replacement, known)];
 }
 
-function validateRestartPolicy(pod: PodSpec | undefined, at: Path): FieldError[] {
-  const where = at.child("template", "spec", "restartPolicy");
-  const policy = pod?.restartPolicy ?? "";
+function validateManagedBy({ managedBy }: JobSpec, at: Path): FieldError[] {
+  if (managedBy === undefined) return [];
+  const where = at.child("managedBy");
+  const errors = domainPrefixedPath(managedBy, where);
+  return managedBy.length > 63 ? [...errors, tooLong(where, 63)] : errors;
+}
+
+function validateRestartPolicy(spec: JobSpec, at: Path): FieldError[] {
+  const policy = spec.template?.spec?.restartPolicy ?? "";
   // "Always" is what the default made of nothing.
-  if (policy === "" || policy === "Always") return [required(where, 'valid values: "OnFailure", "Never"')];
-  return policy === "OnFailure" || policy === "Never"
-    ? []
-    : [notSupported(where, policy, ["OnFailure", "Never"])];
+  if (policy === "" || policy === "Always") return [required(at, 'valid values: "OnFailure", "Never"')];
+  if (policy !== "OnFailure" && policy !== "Never") return [notSupported(at, policy, ["OnFailure", "Never"])];
+  return spec.podFailurePolicy && policy !== "Never"
+    ? [invalidValue(at, policy, 'only "Never" is supported when podFailurePolicy is specified')]
+    : [];
 }
 
 export function validateJobUpdate(job: Job, old: Job): FieldError[] {
@@ -193,52 +199,33 @@ function validateCompletions(next: JobSpec, before: JobSpec): FieldError[] {
   if (next.completions === before.completions) return [];
   const at = root.child("completions");
   if (next.completionMode !== "Indexed") return [immutable(at, next.completions ?? null)];
-  return next.completions === next.parallelism
-    ? []
-    : [
-        invalidValue(
-          at,
-          next.completions ?? null,
-          "can only be modified in tandem with parallelism and only when completions == parallelism",
-        ),
-      ];
+  if (next.completions === undefined || next.completions === next.parallelism) return [];
+  return [invalidValue(at, next.completions, "can only be modified in tandem with spec.parallelism")];
 }
 
-/** Before a suspended job has started, scheduling hints, labels, annotations and resources of its pods may change. */
+/** Before a suspended job has started, where its pods may run, their labels, annotations and resources may change. */
 function validateTemplateUpdate(job: Job, old: Job): FieldError[] {
   const template = structuredClone(job.spec?.template);
   const before = old.spec?.template;
-  const mutable = old.spec?.suspend && !old.status?.startTime;
-  if (mutable && template?.spec && before?.spec) {
-    const fields = ["nodeSelector", "affinity", "tolerations", "schedulingGates"] as const;
-    for (const field of fields) Object.assign(template.spec, { [field]: before.spec[field] });
-    if (template.metadata && before.metadata) {
-      template.metadata.labels = before.metadata.labels;
-      template.metadata.annotations = before.metadata.annotations;
-    }
-    for (const list of ["containers", "initContainers"] as const)
-      (template.spec[list] ?? []).forEach((container, i) => {
-        container.resources = before.spec?.[list]?.[i]?.resources;
-      });
-  }
+  if (template && before && old.spec?.suspend && !old.status?.startTime) takeOverHints(template, before);
   return semanticEqual(template, before)
     ? []
     : [immutable(root.child("template"), job.spec?.template ?? null)];
 }
 
-export function validateJobStatus(job: Job, old: Job): FieldError[] {
-  const at = path("status");
-  const errors = validateCounters(job.status, ["active", "succeeded", "failed", "terminating", "ready"], at);
-  const ended = (status: Job["status"], type: string): boolean =>
-    status?.conditions?.some((c) => c.type === type && c.status === "True") ?? false;
-  for (const type of ["Complete", "Failed"])
-    if (ended(old.status, type) && !ended(job.status, type))
-      errors.push(
-        invalidValue(at.child("conditions"), type, `cannot disable the terminal ${type}=True condition`),
-      );
-  if (ended(job.status, "Complete") && ended(job.status, "Failed"))
-    errors.push(
-      invalidValue(at.child("conditions"), "Complete", "cannot set Complete=True and Failed=true conditions"),
-    );
-  return errors;
+function takeOverHints(template: PodTemplateSpec, before: PodTemplateSpec): void {
+  const { labels, annotations } = before.metadata ?? {};
+  template.metadata = { ...template.metadata, labels, annotations };
+  const spec = template.spec;
+  if (!spec || !before.spec) return;
+  for (const field of ["nodeSelector", "tolerations", "schedulingGates"] as const)
+    Object.assign(spec, { [field]: before.spec[field] });
+  // Affinity to nodes is a hint; to other pods it is not.
+  const others = (affinity: Affinity = {}): Affinity => ({ ...affinity, nodeAffinity: undefined });
+  if (semanticEqual(others(spec.affinity), others(before.spec.affinity)))
+    spec.affinity = before.spec.affinity;
+  for (const list of ["containers", "initContainers"] as const)
+    (spec[list] ?? []).forEach((container, i) => {
+      container.resources = before.spec?.[list]?.[i]?.resources;
+    });
 }

@@ -69,7 +69,10 @@ function validate(rs: ReplicaSet): FieldError[] {
   return [
     ...validateNonNegative(rs.spec?.replicas, spec.child("replicas")),
     ...validateNonNegative(rs.spec?.minReadySeconds, spec.child("minReadySeconds")),
-    ...validateSelectorAndTemplate(rs.spec ?? {}, spec, "ReplicaSet"),
+    ...validateSelectorAndTemplate(rs.spec ?? {}, spec, {
+      selectorOf: "deployment",
+      templateOf: "ReplicaSet",
+    }),
   ];
 }
 

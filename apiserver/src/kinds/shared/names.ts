@@ -1,4 +1,4 @@
-import { invalidValue, type FieldError, type Path } from "../../registry/field.ts";
+import { invalidValue, required, type FieldError, type Path } from "../../registry/field.ts";
 
 /** Rules for names and other short strings. Each returns what is wrong, in upstream's words; nothing is wrong with an empty list. */
 export type StringRule = (value: string) => string[];
@@ -228,3 +228,19 @@ export const cIdentifier: StringRule = (value) =>
 /** Turns a rule's findings into field errors. */
 export const check = (rule: StringRule, value: string, path: Path): FieldError[] =>
   rule(value).map((message) => invalidValue(path, value, message));
+
+const pathForm = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const pathWhole = whole(pathForm);
+
+/** `acme.io/foo`: a domain and a path in it. */
+export function domainPrefixedPath(value: string, path: Path): FieldError[] {
+  if (value === "") return [required(path)];
+  const slash = value.indexOf("/");
+  if (slash <= 0 || slash === value.length - 1)
+    return [invalidValue(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const tail = value.slice(slash + 1);
+  return [
+    ...check(dnsSubdomain, value.slice(0, slash), path),
+    ...(pathWhole.test(tail) ? [] : [invalidValue(path, tail, formError("Invalid path", pathForm))]),
+  ];
+}

@@ -14,16 +14,22 @@ import { mustNotBeNegative, percent } from "./names.ts";
 import { isEmptySelector, selectorMatches, validateLabelSelector } from "./selector.ts";
 import { validatePodTemplate } from "./pod/validate-spec.ts";
 
-/** Rules that the workload kinds share. `kind` appears in one of upstream's messages. */
+/** Rules that the workload kinds share. */
 export function validateNonNegative(value: number | undefined, path: Path): FieldError[] {
   return value !== undefined && value < 0 ? [invalidValue(path, value, mustNotBeNegative)] : [];
+}
+
+/** What upstream calls a kind in its messages; a Deployment and its ReplicaSets go by each other's names. */
+export interface WorkloadWords {
+  readonly selectorOf: "deployment" | "daemonset" | "statefulset";
+  readonly templateOf: "ReplicaSet" | "DaemonSet" | "StatefulSet" | "ReplicationController";
 }
 
 /** The selector must exist and choose something, and the template's pods must match it. */
 export function validateSelectorAndTemplate(
   spec: { selector?: LabelSelector | undefined; template?: PodTemplateSpec | undefined },
   path: Path,
-  kind: string,
+  words: WorkloadWords,
 ): FieldError[] {
   const errors: FieldError[] = [];
   const at = path.child("selector");
@@ -31,9 +37,10 @@ export function validateSelectorAndTemplate(
   else {
     errors.push(...validateLabelSelector(spec.selector, at));
     if (isEmptySelector(spec.selector))
-      errors.push(invalidValue(at, spec.selector, `empty selector is invalid for ${kind}`));
+      errors.push(invalidValue(at, spec.selector, `empty selector is invalid for ${words.selectorOf}`));
   }
-  return [...errors, ...validateOwnedTemplate(spec.template, spec.selector, path.child("template"), kind)];
+  const { template, selector } = spec;
+  return [...errors, ...validateOwnedTemplate(template, selector, path.child("template"), words.templateOf)];
 }
 
 /** The pods of a template must match its selector and be ones that are always restarted. */
@@ -41,7 +48,7 @@ export function validateOwnedTemplate(
   template: PodTemplateSpec | undefined,
   selector: LabelSelector | undefined,
   path: Path,
-  kind: string,
+  kind: WorkloadWords["templateOf"],
 ): FieldError[] {
   if (!template) return [required(path)];
   const errors: FieldError[] = [];

@@ -4,7 +4,11 @@ import { columnNames, created, refusals, row, updateRefusals } from "../kind.tes
 import { statefulSets } from "./kind.ts";
 
 const labels = { app: "db" };
-const template = { metadata: { labels }, spec: { containers: [{ name: "db", image: "db:1" }] } };
+const volumeMounts = [{ name: "data", mountPath: "/data" }];
+const template = {
+  metadata: { labels },
+  spec: { containers: [{ name: "db", image: "db:1", volumeMounts }] },
+};
 const claim = {
   metadata: { name: "data" },
   spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
@@ -39,6 +43,16 @@ test("defaults", () => {
 
 test.each<[string, object, string[]]>([
   ["an ordinary set", spec(), []],
+  [
+    "mounts of what it does not claim",
+    spec({ volumeClaimTemplates: [] }),
+    ['spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"'],
+  ],
+  [
+    "a selector of everything",
+    spec({ selector: {} }),
+    ["spec.selector: Invalid value: {}: empty selector is invalid for statefulset"],
+  ],
   [
     "an unknown policy",
     spec({ podManagementPolicy: "Any" }),

@@ -50,7 +50,10 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
     ...validateNonNegative(spec.minReadySeconds, root.child("minReadySeconds")),
     ...validateNonNegative(spec.revisionHistoryLimit, root.child("revisionHistoryLimit")),
     ...validateNonNegative(spec.ordinals?.start, root.child("ordinals", "start")),
-    ...validateSelectorAndTemplate(withClaims(spec), root, "StatefulSet"),
+    ...validateSelectorAndTemplate(withClaims(spec), root, {
+      selectorOf: "statefulset",
+      templateOf: "StatefulSet",
+    }),
   ];
 }
 
