@@ -48,6 +48,9 @@ export interface KubeletContext {
   /** Why the node refuses a new pod; undefined when it takes it. */
   admit(pod: Pod): { readonly reason: string; readonly message: string } | undefined;
   readonly log: Logger;
+  /** The wall clock, for what is told to others. It may jump. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never jumps: for every wait and deadline. */
+  readonly steady: () => number;
   readonly signal: AbortSignal;
 }

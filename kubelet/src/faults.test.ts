@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
 import { LABEL } from "./container/names.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
@@ -114,3 +114,40 @@ test("a pod deleted while the kubelet was down is ended when it is back", async 
     { numRuns: 20, examples: Array.from({ length: 12 }, (_, i): [number] => [i]) },
   );
 }, 60_000);
+
+const ready = (p: Pod | undefined): boolean =>
+  p?.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true;
+
+test("when the engine has crashed every pod is up again, in a new sandbox", async () => {
+  const runtime = createFakeRuntime({
+    behaviour: ({ image }) => (image === "init:1" ? { exitAfterMs: 1 } : {}),
+  });
+  await using node = await createHarness({ runtime, hollow: true });
+  const names = Array.from({ length: 30 }, (_, i) => `p${i}`);
+  for (const name of names) node.run(name, { ...spec, restartPolicy: "Always" });
+  await Promise.all(names.map((name) => node.client.until(NAMESPACE, name, ready)));
+  runtime.crash();
+  const back = (p: Pod | undefined): boolean =>
+    ready(p) && p?.status?.containerStatuses?.[0]?.restartCount === 1;
+  await Promise.all(names.map((name) => node.client.until(NAMESPACE, name, back)));
+  const all = await runtime.list({ [LABEL.node]: node.identity.node });
+  expect(all.filter((c) => c.state === "running")).toHaveLength(30 * 3);
+}, 30_000);
+
+test("a clock that is set back keeps no pod from its restart, nor its end", async () => {
+  let offset = 0;
+  const runtime = createFakeRuntime({ behaviour: () => ({ exitAfterMs: 20, exitCode: 1 }) });
+  await using node = await createHarness({ runtime, hollow: true, now: () => Date.now() + offset });
+  node.run("p", { containers: [{ name: "main", image: "app:1" }] });
+  await node.client.until(NAMESPACE, "p", (p) => p?.status?.containerStatuses?.[0]?.restartCount === 1);
+  offset = -3_600_000;
+  const run = [...node.kubelet().pods.runs()][0];
+  await node.client.until(
+    NAMESPACE,
+    "p",
+    (p) => p?.status?.containerStatuses?.[0]?.state?.waiting?.reason === "CrashLoopBackOff",
+  );
+  expect((run?.plan?.wakeAt ?? Infinity) - performance.now()).toBeLessThan(10_001);
+  node.deletePod("p", 1);
+  await node.client.until(NAMESPACE, "p", (p) => p === undefined, 5_000);
+});

@@ -30,6 +30,7 @@ export interface KubeletParts {
   admit(pod: Pod, manager: PodManager): { reason: string; message: string } | undefined;
   readonly log: Logger;
   readonly now: () => number;
+  readonly steady?: (() => number) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -42,12 +43,14 @@ export interface Kubelet {
 export function createKubelet(parts: KubeletParts): Kubelet {
   const { runtime, config, log, now, signal, client, identity } = parts;
   const engine = createEngineView({ runtime, labels: nodeLabels(identity), log, signal });
+  const steady = parts.steady ?? (() => performance.now());
   const ctx: KubeletContext = {
     ...parts,
+    steady,
     engine,
-    images: createImageManager({ runtime, maxParallel: config.maxParallelPulls, log, now, signal }),
+    images: createImageManager({ runtime, maxParallel: config.maxParallelPulls, log, now, steady, signal }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
-    tokens: createTokenSource(client, now),
+    tokens: createTokenSource(client, steady),
     statuses: createStatusWriter(client, log, signal),
     restarts: createBackoff(RESTART_BACKOFF),
     services: () => parts.services(),

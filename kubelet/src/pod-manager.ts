@@ -128,7 +128,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
   };
   /** A second order may only shorten the first. */
   const order = (run: PodRun, graceSeconds: number, verdict?: StopOrder["verdict"]): void => {
-    const deadline = ctx.now() + graceSeconds * 1000;
+    const deadline = ctx.steady() + graceSeconds * 1000;
     const immediate = graceSeconds === 0;
     if (!run.stop) run.stop = { deadline, immediate, verdict };
     else {
@@ -215,7 +215,7 @@ function startOrphan(uid: string, start: (pod: Pod, source: "orphan") => Entry, 
   };
   const { run, worker } = start(pod, "orphan");
   const graceSeconds = Number(labels[LABEL.grace] ?? DEFAULT_GRACE_SECONDS);
-  run.stop = { deadline: ctx.now() + graceSeconds * 1000, immediate: false };
+  run.stop = { deadline: ctx.steady() + graceSeconds * 1000, immediate: false };
   run.ending.abort();
   worker.wake();
 }

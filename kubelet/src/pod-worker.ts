@@ -30,7 +30,7 @@ export function startPodWorker(run: PodRun): PodWorker {
       const timer =
         until === undefined
           ? undefined
-          : setTimeout(wakeNow, Math.max(1, Math.min(until - ctx.now(), 2 ** 31 - 1)));
+          : setTimeout(wakeNow, Math.max(1, Math.min(until - ctx.steady(), 2 ** 31 - 1)));
       resume = () => {
         clearTimeout(timer);
         resume = undefined;
@@ -58,7 +58,7 @@ export function startPodWorker(run: PodRun): PodWorker {
         // Stopping a pod in the middle of a step is no failure of the step.
         if (!run.ending.signal.aborted || failures > 1)
           ctx.log.warn({ err: error, pod: name, namespace, retryMs: delay }, "a pod could not be synced");
-        run.wakeAt = ctx.now() + delay;
+        run.wakeAt = ctx.steady() + delay;
         // What failed may itself have caused events; they must not make it a tight loop.
         woken = false;
         holding = true;

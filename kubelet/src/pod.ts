@@ -11,7 +11,7 @@ import type { VolumePlan } from "./volumes/volume.ts";
 
 /** The pod is to end. */
 export interface StopOrder {
-  /** When the grace is over. Comes nearer when the pod is deleted again with less. */
+  /** When the grace is over, on the steady clock. Comes nearer when the pod is deleted again with less. */
   deadline: number;
   /** Not even a preStop hook may take time. */
   immediate: boolean;
@@ -76,7 +76,9 @@ export interface PodRun {
   plugged: string | undefined;
   volumesOf: string | undefined;
   plan: Plan | undefined;
-  /** When the worker should look again without being asked. */
+  /** When instances ended, on the steady clock. */
+  readonly endedAt: Map<string, number>;
+  /** When the worker should look again without being asked, on the steady clock. */
   wakeAt: number | undefined;
   readonly wake: () => void;
   readonly publish: () => void;
@@ -128,6 +130,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     plugged: undefined,
     volumesOf: undefined,
     plan: undefined,
+    endedAt: new Map(),
     wakeAt: undefined,
     wake,
     publish,
@@ -173,6 +176,17 @@ export function containersOf(pod: Pod): SpecContainer[] {
     ...containers.map((spec) => ({ spec, kind: "main" as const })),
     ...ephemeralContainers.map((spec) => ({ spec: spec as Container, kind: "ephemeral" as const })),
   ];
+}
+
+/** A moment of the engine's clock on the steady one. One in the future, by a clock that was set back, counts as now. */
+export const steadyTime = (ctx: KubeletContext, wallMs: number | undefined): number =>
+  ctx.steady() - Math.max(0, ctx.now() - (wallMs ?? ctx.now()));
+
+/** When an instance ended, on the steady clock; the same answer however the wall clock is set later. */
+export function endedAt(run: PodRun, instance: RuntimeContainer): number {
+  const known = run.endedAt.get(instance.id) ?? steadyTime(run.ctx, instance.finishedAt);
+  run.endedAt.set(instance.id, known);
+  return known;
 }
 
 /** The pod must not run (any more). */

@@ -82,6 +82,7 @@ describe("making sure of an image", () => {
       maxParallel: 1,
       log: createLogger("test"),
       now: () => time,
+      steady: () => time,
       signal: new AbortController().signal,
     });
     const ensure = (image: string, imagePullPolicy?: string, attempt = 0) =>

@@ -45,6 +45,7 @@ export interface ImageManagerOptions {
   readonly maxParallel: number;
   readonly log: Logger;
   readonly now: () => number;
+  readonly steady: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -86,7 +87,7 @@ function policyOf(container: Pick<Container, "image" | "imagePullPolicy">): stri
 }
 
 export function createImageManager(options: ImageManagerOptions): ImageManager {
-  const { runtime, now, signal } = options;
+  const { runtime, signal, steady: now } = options;
   const limited = limiter(options.maxParallel);
   const backoff = createBackoff(RESTART_BACKOFF);
   const remembered = new Map<string, { info: ImageInfo; at: number }>();
@@ -154,7 +155,7 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
   };
   const present = (key: string, wish: ImageWish, image: ImageInfo): ImageAnswer => {
     ensured.set(key, wish.attempt);
-    used.set(image.id, now());
+    used.set(image.id, options.now());
     return { kind: "present", image };
   };
   /** The pull is over: with the image, or with an error and a back-off. */

@@ -16,11 +16,11 @@ export type Deadline = () => number;
 /** Resolves when the container no longer runs, or the deadline passes. True: it has ended. */
 async function endedBy(run: PodRun, id: string, deadline: Deadline): Promise<boolean> {
   for (;;) {
-    const now = run.ctx.now();
+    const now = run.ctx.steady();
     if (hasEnded(run, id)) return true;
     if (now >= deadline()) return false;
     await changeOrTimeout(run, id, Math.min(deadline() - now, RECHECK_MS));
-    if (!hasEnded(run, id) && run.ctx.now() - now >= RECHECK_MS) await run.ctx.engine.refresh(id);
+    if (!hasEnded(run, id) && run.ctx.steady() - now >= RECHECK_MS) await run.ctx.engine.refresh(id);
   }
 }
 const hasEnded = (run: PodRun, id: string): boolean => {
@@ -60,19 +60,19 @@ export async function endContainer(
   run.health.get(id)?.stopKilling();
   if (hasEnded(run, id)) return;
   podEvent(run, "Normal", "Killing", options.message, container);
-  const hook = container?.spec.lifecycle?.preStop !== undefined && options.deadline() > ctx.now();
+  const hook = container?.spec.lifecycle?.preStop !== undefined && options.deadline() > ctx.steady();
   if (container && hook) await preStop(run, container, id, options.deadline);
   if (hasEnded(run, id)) return;
-  const afterHook = hook ? ctx.now() + MIN_GRACE_MS : 0;
+  const afterHook = hook ? ctx.steady() + MIN_GRACE_MS : 0;
   const deadline = (): number =>
     run.stop?.immediate ? options.deadline() : Math.max(options.deadline(), afterHook);
-  if (deadline() > ctx.now()) {
+  if (deadline() > ctx.steady()) {
     await ctx.runtime.signal(id, instance.stopSignal);
     if (await endedBy(run, id, deadline)) return;
   }
   while (!hasEnded(run, id)) {
     await ctx.runtime.signal(id, "SIGKILL");
-    if (await endedBy(run, id, () => ctx.now() + RECHECK_MS)) return;
+    if (await endedBy(run, id, () => ctx.steady() + RECHECK_MS)) return;
     await ctx.engine.refresh(id);
   }
 }

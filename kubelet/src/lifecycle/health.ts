@@ -1,7 +1,7 @@
 /** What a running container's probes and hook say: started, ready, or to be ended. */
 import type { Probe } from "@coracle/shared/api/generated/core-v1.ts";
 import { podIPs } from "../container/build.ts";
-import { podEvent, type Health, type PodRun, type SpecContainer } from "../pod.ts";
+import { podEvent, steadyTime, type Health, type PodRun, type SpecContainer } from "../pod.ts";
 import { runProbe } from "../probes/probe.ts";
 import { unknown, type ProbeResult } from "../probes/result.ts";
 import { startProbe, type ProbeKind } from "../probes/worker.ts";
@@ -68,7 +68,8 @@ export function watchHealth(
     startProbe({
       kind: which,
       probe,
-      startedAt: instance.startedAt ?? run.ctx.now(),
+      startedAt: steadyTime(run.ctx, instance.startedAt),
+      now: run.ctx.steady,
       signal: which === "readiness" ? all.signal : killing.signal,
       run: (signal) => attempt(run, container, instance, probe, signal),
       onFailure: ({ message }) =>

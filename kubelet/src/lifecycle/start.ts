@@ -6,6 +6,7 @@ import { credentialsFor } from "../images/credentials.ts";
 import type { ImageAnswer } from "../images/manager.ts";
 import { attemptOf } from "../plan/plan.ts";
 import {
+  endedAt,
   instancesOf,
   isEnding,
   podEvent,
@@ -56,7 +57,7 @@ async function create(run: PodRun, spec: ContainerSpec): Promise<string> {
 
 function fail(run: PodRun, container: SpecContainer, reason: string, error: Error): undefined {
   run.waiting.set(container.spec.name, { reason, message: error.message });
-  run.retryAt.set(container.spec.name, run.ctx.now() + RETRY_MS);
+  run.retryAt.set(container.spec.name, run.ctx.steady() + RETRY_MS);
   podEvent(run, "Warning", "Failed", `Error: ${error.message}`, container);
   return undefined;
 }
@@ -120,13 +121,12 @@ export function prepareContainer(run: PodRun, container: SpecContainer): Promise
 export async function startContainer(run: PodRun, container: SpecContainer): Promise<void> {
   const { ctx } = run;
   const { name } = container.spec;
-  if ((run.retryAt.get(name) ?? 0) > ctx.now()) return;
+  if ((run.retryAt.get(name) ?? 0) > ctx.steady()) return;
   run.retryAt.delete(name);
   const [newest] = instancesOf(run, name);
   const prepared = await prepareContainer(run, container);
   if (!prepared || isEnding(run)) return;
-  if (newest?.state === "exited")
-    ctx.restarts.next(restartKey(run, container), newest.finishedAt ?? ctx.now());
+  if (newest?.state === "exited") ctx.restarts.next(restartKey(run, container), endedAt(run, newest));
   run.started.add(prepared.id);
   try {
     await ctx.runtime.start(prepared.id);

@@ -127,16 +127,14 @@ describe("what a pod's containers need next", () => {
   test("never is a running container started, whatever the state", () => {
     const states = fc.constantFrom(undefined, up, done, failed, instance("created"));
     const views = (prefix: string) =>
-      fc
-        .array(fc.tuple(states, fc.boolean(), fc.boolean()), { maxLength: 3 })
-        .map((list) =>
-          list.map(([newest, current, side], i) =>
-            view(`${prefix}${i}`, newest, {
-              current: current && newest !== undefined,
-              ...(side ? sidecar : {}),
-            }),
-          ),
-        );
+      fc.array(fc.tuple(states, fc.boolean(), fc.boolean()), { maxLength: 3 }).map((list) =>
+        list.map(([newest, current, side], i) =>
+          view(`${prefix}${i}`, newest, {
+            current: current && newest !== undefined,
+            ...(side ? sidecar : {}),
+          }),
+        ),
+      );
     fc.assert(
       fc.property(
         fc.constantFrom("Always", "OnFailure", "Never"),

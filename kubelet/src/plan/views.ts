@@ -2,7 +2,7 @@
 import { LABEL } from "../container/names.ts";
 import { specHash } from "../container/build.ts";
 import { restartKey } from "../lifecycle/start.ts";
-import { containersOf, instancesOf, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
+import { containersOf, endedAt, instancesOf, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
 import type { ContainerView } from "./plan.ts";
 
 function viewOf(run: PodRun, container: SpecContainer): ContainerView {
@@ -14,8 +14,8 @@ function viewOf(run: PodRun, container: SpecContainer): ContainerView {
     ? { message: `Container ${spec.name} definition changed, will be restarted` }
     : health?.condemned;
   const backoff =
-    newest?.state === "exited" && newest.finishedAt !== undefined
-      ? run.ctx.restarts.get(restartKey(run, container), newest.finishedAt)
+    newest?.state === "exited"
+      ? run.ctx.restarts.get(restartKey(run, container), endedAt(run, newest))
       : undefined;
   return {
     spec,

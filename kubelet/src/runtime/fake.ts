@@ -34,6 +34,11 @@ export interface FakeRuntimeOptions {
   readonly before?: ((operation: string, name: string) => void | Promise<void>) | undefined;
 }
 
+export interface FakeRuntime extends Runtime {
+  /** The engine goes away with everything that ran, and comes back. */
+  crash(): void;
+}
+
 interface Entry {
   container: RuntimeContainer;
   readonly behaviour: Behaviour;
@@ -48,7 +53,7 @@ const TERMINATED = 143;
 const hasLabels = (labels: Labels, wanted: Labels): boolean =>
   Object.entries(wanted).every(([key, value]) => labels[key] === value);
 
-export function createFakeRuntime(options: FakeRuntimeOptions = {}): Runtime {
+export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime {
   const entries = new Map<string, Entry>();
   const volumes = new Map<string, { readonly labels: Labels }>();
   const listeners = new Set<{ labels: Labels; hear: (signal: RuntimeSignal) => void }>();
@@ -127,6 +132,16 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): Runtime {
   });
 
   return {
+    crash() {
+      for (const { hear } of listeners) hear({ kind: "lost" });
+      for (const entry of entries.values()) {
+        clearTimeout(entry.timer);
+        if (entry.container.state !== "running") continue;
+        const ended = { state: "exited" as const, pid: 0, exitCode: KILLED, finishedAt: Date.now() };
+        entry.container = { ...entry.container, ...ended };
+      }
+      for (const { hear } of listeners) setImmediate(hear, { kind: "connected" });
+    },
     info: () =>
       Promise.resolve({
         name: "fake",

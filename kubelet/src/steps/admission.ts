@@ -14,7 +14,7 @@ export const admission: PodStep = {
     if (!refusal) return Promise.resolve(true);
     podEvent(run, "Warning", refusal.reason, refusal.message);
     run.stop = {
-      deadline: run.ctx.now(),
+      deadline: run.ctx.steady(),
       immediate: true,
       verdict: { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` },
     };

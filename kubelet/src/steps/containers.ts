@@ -22,7 +22,7 @@ function kill(run: PodRun, order: Kill): void {
   const instance = run.instances.get(order.id);
   const container = containersOf(run.pod).find((c) => c.spec.name === order.container);
   if (!instance) return;
-  const deadline = run.ctx.now() + (order.graceSeconds ?? graceOf(run)) * 1000;
+  const deadline = run.ctx.steady() + (order.graceSeconds ?? graceOf(run)) * 1000;
   run.tasks.start(`kill/${order.id}`, () =>
     endContainer(run, container, instance, { message: order.message, deadline: () => deadline }),
   );
@@ -38,6 +38,7 @@ async function dropOld(run: PodRun, container: SpecContainer): Promise<void> {
     run.instances.delete(instance.id);
     run.messages.delete(instance.id);
     run.health.delete(instance.id);
+    run.endedAt.delete(instance.id);
   }
 }
 
@@ -62,7 +63,7 @@ async function startAll(run: PodRun): Promise<void> {
 export const containers: PodStep = {
   name: "containers",
   up: async (run) => {
-    run.plan = planContainers({ pod: run.pod, ...viewsOf(run), now: run.ctx.now() });
+    run.plan = planContainers({ pod: run.pod, ...viewsOf(run), now: run.ctx.steady() });
     for (const order of run.plan.kill) kill(run, order);
     if (run.plan.over) {
       run.over = runningInstances(run).length === 0;
@@ -78,7 +79,7 @@ export const containers: PodStep = {
   },
   stop: (run) => {
     if (runningInstances(run).length > 0) {
-      const now = run.ctx.now();
+      const now = run.ctx.steady();
       run.tasks.start("end", () => endPod(run, () => run.stop?.deadline ?? now));
       return Promise.resolve(false);
     }
@@ -97,6 +98,6 @@ export const containers: PodStep = {
 
 /** The work is done; sidecars that are left get the pod's grace to end. */
 function endRest(run: PodRun): void {
-  const until = run.ctx.now() + graceOf(run) * 1000;
+  const until = run.ctx.steady() + graceOf(run) * 1000;
   run.tasks.start("end", () => endPod(run, () => until));
 }

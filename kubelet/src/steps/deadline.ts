@@ -9,9 +9,9 @@ export const deadline: PodStep = {
     if (seconds === undefined) return Promise.resolve(true);
     const { ctx } = run;
     const known = (ctx.statuses.current(run.uid) ?? run.pod.status)?.startTime;
-    const end = (known ? Date.parse(known) : run.startedAt) + seconds * 1000;
-    if (ctx.now() < end) {
-      run.wakeAt = Math.min(run.wakeAt ?? Infinity, end);
+    const left = (known ? Date.parse(known) : run.startedAt) + seconds * 1000 - ctx.now();
+    if (left > 0) {
+      run.wakeAt = Math.min(run.wakeAt ?? Infinity, ctx.steady() + left);
       return Promise.resolve(true);
     }
     const verdict = {
@@ -20,7 +20,7 @@ export const deadline: PodStep = {
     };
     podEvent(run, "Normal", verdict.reason, verdict.message);
     const grace = run.pod.spec?.terminationGracePeriodSeconds ?? 30;
-    run.stop = { deadline: ctx.now() + grace * 1000, immediate: grace === 0, verdict };
+    run.stop = { deadline: ctx.steady() + grace * 1000, immediate: grace === 0, verdict };
     run.ending.abort();
     run.wake();
     return Promise.resolve(false);

@@ -72,7 +72,7 @@ async function inNodeNetwork(run: PodRun, sandbox: RuntimeContainer): Promise<bo
 /** Removes sandboxes that are dead or of another time, after what still runs in them. True when none is left. */
 async function removeOld(run: PodRun): Promise<boolean> {
   if (runningInstances(run).length > 0) {
-    const until = run.ctx.now() + (run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
+    const until = run.ctx.steady() + (run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000;
     run.tasks.start("end", () => endPod(run, () => until));
     return false;
   }

@@ -43,6 +43,7 @@ export interface HarnessOptions {
   readonly runtime: Runtime;
   readonly network?: PodNetwork | undefined;
   readonly services?: readonly Service[] | undefined;
+  readonly now?: (() => number) | undefined;
   /** Without a file system of containers: the fake engine. */
   readonly hollow?: boolean | undefined;
 }
@@ -111,7 +112,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
       services: () => options.services ?? [],
       admit: () => undefined,
       log,
-      now: Date.now,
+      now: options.now ?? Date.now,
       signal: stop.signal,
     });
     await kubelet.ctx.engine.synced(stop.signal);

@@ -13,12 +13,12 @@ const LIFE_SHARE = 0.8;
 const DAY_MS = 86_400_000;
 
 /** A source that asks the API, as the node. */
-export function createTokenSource(client: Client, now: () => number): TokenSource {
+export function createTokenSource(client: Client, steady: () => number): TokenSource {
   const byPod = new Map<string, Map<string, Token>>();
 
   const request = async (pod: Pod, audience: string, expirationSeconds: number): Promise<Token> => {
     const { name, namespace, uid } = pod.metadata;
-    const asked = now();
+    const asked = steady();
     const answer = await client.createSubresource<TokenRequest>(
       serviceAccounts,
       { namespace, name: pod.spec?.serviceAccountName || "default" },
@@ -36,7 +36,7 @@ export function createTokenSource(client: Client, now: () => number): TokenSourc
     );
     const value = answer.status?.token ?? "";
     if (!value) throw new Error("the API answered a token request without a token");
-    // Counted on our own clock: the server's may differ.
+    // Counted on our own clock: the server's may differ, and the wall's may jump.
     const life = (answer.spec?.expirationSeconds ?? expirationSeconds) * 1000;
     return { value, renewAt: asked + Math.min(life * LIFE_SHARE, DAY_MS) };
   };
@@ -48,7 +48,7 @@ export function createTokenSource(client: Client, now: () => number): TokenSourc
       const held = byPod.get(uid) ?? new Map<string, Token>();
       byPod.set(uid, held);
       const known = held.get(key);
-      if (known && known.renewAt > now()) return known.value;
+      if (known && known.renewAt > steady()) return known.value;
       const fresh = await request(pod, audience, expirationSeconds);
       held.set(key, fresh);
       return fresh.value;

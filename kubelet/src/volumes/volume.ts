@@ -29,7 +29,7 @@ export interface TokenSource {
   /** A token of the pod's service account; the same one until it is time for another. */
   token(pod: Pod, request: { audience: string; expirationSeconds: number }): Promise<string>;
   forget(uid: string): void;
-  /** When the next token of the pod is due. */
+  /** When the next token of the pod is due, on the steady clock. */
   renewAt(uid: string): number | undefined;
 }
 
