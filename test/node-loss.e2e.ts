@@ -54,18 +54,23 @@ test("a stopped kubelet's node turns NotReady and its pods are replaced elsewher
       60_000,
     );
   }
-  const known = new Set((await getJson<{ items: Pod[] }>("pods", "-A")).items.map((p) => p.metadata.uid));
-  const running = (
-    await docker(
-      "ps",
-      "-a",
-      "--filter",
-      `label=io.coracle.node=${lost}`,
-      "--format",
-      '{{.Label "io.kubernetes.pod.uid"}}',
-    )
-  )
-    .split("\n")
-    .filter(Boolean);
-  expect(running.filter((uid) => !known.has(uid))).toEqual([]);
+  await eventually(
+    "no container of an unknown pod is left",
+    async () => {
+      const known = new Set((await getJson<{ items: Pod[] }>("pods", "-A")).items.map((p) => p.metadata.uid));
+      const there = await docker(
+        "ps",
+        "-a",
+        "--filter",
+        `label=io.coracle.node=${lost}`,
+        "--format",
+        '{{.Label "io.kubernetes.pod.uid"}}',
+      );
+      return there
+        .split("\n")
+        .filter(Boolean)
+        .every((uid) => known.has(uid));
+    },
+    60_000,
+  );
 }, 300_000);
