@@ -17,7 +17,7 @@ export function registerStrings(environment: Environment): void {
       "string.replace(string, string, int): string",
       (s: string, a: string, b: string, n: bigint) => replaceTimes(s, a, b, Number(n)),
     )
-    .registerFunction("string.reverse(): string", (s: string) => [...s].toReversed().join(""))
+    .registerFunction("string.reverse(): string", (s: string) => Array.from(s).toReversed().join(""))
     .registerFunction("string.format(list): string", (s: string, values: readonly unknown[]) =>
       format(s, values),
     )

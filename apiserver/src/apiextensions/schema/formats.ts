@@ -71,20 +71,20 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
 function isIsbn10(text: string): boolean {
   const digits = text.replaceAll(/[\s-]/g, "");
   if (!/^\d{9}[\dX]$/.test(digits)) return false;
-  const sum = [...digits].reduce((total, d, i) => total + (d === "X" ? 10 : Number(d)) * (10 - i), 0);
+  const sum = Array.from(digits).reduce((total, d, i) => total + (d === "X" ? 10 : Number(d)) * (10 - i), 0);
   return sum % 11 === 0;
 }
 
 function isIsbn13(text: string): boolean {
   const digits = text.replaceAll(/[\s-]/g, "");
   if (!/^\d{13}$/.test(digits)) return false;
-  return [...digits].reduce((total, d, i) => total + Number(d) * (i % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+  return Array.from(digits).reduce((total, d, i) => total + Number(d) * (i % 2 === 0 ? 1 : 3), 0) % 10 === 0;
 }
 
 /** Luhn's check digit. */
 function isCard(digits: string): boolean {
   if (!/^\d{13,16}$/.test(digits)) return false;
-  const sum = [...digits].toReversed().reduce((total, d, i) => {
+  const sum = Array.from(digits).toReversed().reduce((total, d, i) => {
     const n = Number(d) * (i % 2 === 0 ? 1 : 2);
     return total + (n > 9 ? n - 9 : n);
   }, 0);

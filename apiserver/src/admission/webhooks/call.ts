@@ -1,0 +1,172 @@
+/** Calls a webhook: JSON there and back over TLS, to a URL or to a Service of the cluster. */
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect as connectTls, rootCertificates } from "node:tls";
+import type { Duplex } from "node:stream";
+import type { WebhookClientConfig } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
+import type { Reach } from "../../aggregation/reach.ts";
+
+export interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** @returns what the webhook answered, parsed. @throws Error with the reason in words */
+export type CallWebhook = (
+  config: WebhookClientConfig,
+  body: object,
+  options: CallOptions,
+) => Promise<unknown>;
+
+const maxAnswerBytes = 16 * 1024 * 1024;
+const keptConnections = 4;
+const idleMs = 30_000;
+
+interface Destination {
+  readonly url: URL;
+  /** Whom the certificate must name. */
+  readonly serverName: string;
+  readonly open: (signal: AbortSignal) => Promise<Duplex>;
+}
+
+/** Connections are kept for the next call to the same place. */
+export function createCallWebhook(reach: Reach): CallWebhook {
+  const agents = new Map<string, Agent>();
+  const agentFor = (config: WebhookClientConfig, destination: Destination): Agent => {
+    const key = JSON.stringify([config.url, config.service, config.caBundle]);
+    let agent = agents.get(key);
+    if (!agent) {
+      // Definitions come and go; what nobody calls any more has closed its connections by itself.
+      if (agents.size > 500) agents.clear();
+      agent = tlsAgent(destination, config.caBundle);
+      agents.set(key, agent);
+    }
+    return agent;
+  };
+  return async (config, body, { timeoutMs, signal }) => {
+    const destination = destinationOf(reach, config);
+    const { url } = destination;
+    url.searchParams.set("timeout", `${Math.ceil(timeoutMs / 1000)}s`);
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const payload = Buffer.from(JSON.stringify(body));
+    const agent = agentFor(config, destination);
+    try {
+      return await post({ url, agent, payload, signal: limited });
+    } catch (error) {
+      throw new Error(
+        `failed to call webhook: Post ${JSON.stringify(url.href)}: ${reason(error, limited, signal)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  };
+}
+
+function reason(error: unknown, limited: AbortSignal, signal: AbortSignal): string {
+  if (limited.aborted && !signal.aborted) return "context deadline exceeded";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function destinationOf(reach: Reach, { url: text, service }: WebhookClientConfig): Destination {
+  if (service) {
+    const { namespace, name, port = 443, path = "/" } = service;
+    const serverName = `${name}.${namespace}.svc`;
+    return {
+      url: new URL(path, `https://${serverName}:${port}`),
+      serverName,
+      open: (signal) => reach.toService({ namespace, name, port }, signal),
+    };
+  }
+  const url = new URL(text ?? "");
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { url, serverName: host, open: (signal) => reach.toHost(host, Number(url.port || 443), signal) };
+}
+
+/** An agent whose connections are TLS over whatever leads there. */
+function tlsAgent({ open, serverName }: Destination, caBundle: string | undefined): Agent {
+  const ca = caBundle ? [Buffer.from(caBundle, "base64").toString("utf8")] : [...rootCertificates];
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: keptConnections, timeout: idleMs });
+  agent.createConnection = (_options, callback) => {
+    const secure = async (): Promise<Duplex> => {
+      const raw = await open(AbortSignal.timeout(idleMs));
+      const socket = connectTls({ socket: raw, ca, servername: serverName });
+      await new Promise<void>((resolve, reject) => {
+        socket.once("secureConnect", resolve);
+        socket.once("error", reject);
+      });
+      return socket;
+    };
+    secure().then(
+      (socket) => callback?.(null, socket),
+      (error: unknown) => callback?.(error as Error, undefined as never),
+    );
+    return undefined;
+  };
+  return agent;
+}
+
+interface Post {
+  readonly url: URL;
+  readonly agent: Agent;
+  readonly payload: Buffer;
+  readonly signal: AbortSignal;
+}
+
+async function post(call: Post): Promise<unknown> {
+  for (let attempt = 1; ; attempt++) {
+    const { answer, reused, error } = await send(call);
+    if (answer) return readAnswer(answer);
+    // A kept connection may have been closed by the other side just now.
+    if (!reused || attempt > keptConnections || call.signal.aborted) throw error;
+  }
+}
+
+interface Sent {
+  readonly answer?: IncomingMessage;
+  readonly error?: Error;
+  readonly reused: boolean;
+}
+
+const send = ({ url, agent, payload, signal }: Post): Promise<Sent> =>
+  new Promise((resolve) => {
+    const outgoing = httpRequest({
+      method: "POST",
+      host: url.hostname,
+      port: url.port || 443,
+      path: url.pathname + url.search,
+      headers: {
+        host: url.host,
+        "content-type": "application/json",
+        accept: "application/json, */*",
+        "content-length": payload.byteLength,
+        "user-agent": "kube-apiserver-admission",
+      },
+      agent,
+      signal,
+    });
+    outgoing.once("response", (answer) => resolve({ answer, reused: outgoing.reusedSocket }));
+    outgoing.once("error", (error) => resolve({ error, reused: outgoing.reusedSocket }));
+    outgoing.end(payload);
+  });
+
+async function readAnswer(answer: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > maxAnswerBytes) {
+      answer.destroy();
+      throw new Error("the answer is too large");
+    }
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString("utf8");
+  const { statusCode = 0 } = answer;
+  if (statusCode < 200 || statusCode > 206)
+    throw new Error(`the server answered with status ${statusCode}: ${text.slice(0, 200)}`);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new Error(`the answer is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}

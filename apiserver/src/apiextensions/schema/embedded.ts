@@ -1,0 +1,31 @@
+/** Resources inside of resources: what every object of the API must be. */
+import { isObject, type JsonObject } from "../../patch/json.ts";
+import { invalidValue, required, type FieldError, type Path } from "../../registry/field.ts";
+import { check, dnsLabel1035, dnsSubdomain } from "../../kinds/shared/names.ts";
+
+/** @returns what is wrong with the apiVersion, kind and metadata of an embedded resource */
+export function checkEmbedded(object: JsonObject, at: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const { apiVersion, kind, metadata } = object;
+  if (!apiVersion) errors.push(required(at.child("apiVersion"), "must not be empty"));
+  else if (typeof apiVersion !== "string" || apiVersion.split("/").length > 2) {
+    errors.push(
+      invalidValue(
+        at.child("apiVersion"),
+        apiVersion,
+        `unexpected GroupVersion string: ${String(apiVersion)}`,
+      ),
+    );
+  }
+  if (!kind) errors.push(required(at.child("kind"), "must not be empty"));
+  else if (typeof kind === "string") {
+    for (const problem of dnsLabel1035(kind.toLowerCase())) {
+      errors.push(
+        invalidValue(at.child("kind"), kind, `may have mixed case, but should otherwise match: ${problem}`),
+      );
+    }
+  }
+  if (isObject(metadata) && typeof metadata["name"] === "string")
+    errors.push(...check(dnsSubdomain, metadata["name"], at.child("metadata", "name")));
+  return errors;
+}
