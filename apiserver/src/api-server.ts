@@ -11,6 +11,10 @@ import {
   type Observe,
   type Pipeline,
 } from "./http/pipeline.ts";
+import { createCallWebhook } from "./admission/webhooks/call.ts";
+import { createReach } from "./aggregation/reach.ts";
+import { createConvert } from "./apiextensions/conversion.ts";
+import { startCustomResources } from "./apiextensions/custom-resources.ts";
 import { kinds as builtIn } from "./kinds/index.ts";
 import type { Kind } from "./registry/kind.ts";
 import type { Admit, Authorize, Registry } from "./registry/registry.ts";
@@ -64,6 +68,9 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     components: options.components,
     stopping: signal,
   };
+  const reach = createReach(registry);
+  const convert = createConvert(createCallWebhook(reach), signal);
+  startCustomResources({ registry, convert, log: options.log, signal });
   const pipeline = createPipeline({
     registry,
     authenticate: options.authenticate ?? connectionUser,

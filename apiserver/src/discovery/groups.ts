@@ -76,7 +76,8 @@ export interface ServedSubresource {
 }
 
 /** A kind's subresources in one version, as discovery shows them. */
-export function subresourcesOf(kind: Kind, version: string): ServedSubresource[] {
+export function subresourcesOf(inGeneral: Kind, version: string): ServedSubresource[] {
+  const kind = inGeneral.perVersion?.[version] ?? inGeneral;
   const names = [
     ...(kind.status ? ["status"] : []),
     ...(kind.scale ? ["scale"] : []),

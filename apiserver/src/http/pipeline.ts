@@ -127,7 +127,10 @@ async function serve(parts: PipelineParts, asked: Asked): Promise<ApiResponse> {
     if (!response) throw pathNotFound();
     return response;
   }
-  const { call, warnings } = callOf(parts.registry, asked);
+  const { registry } = parts;
+  // A definition may have been established a moment ago, as another server has told the client.
+  if (!isServed(registry, asked.info)) await registry.cache.waitFor(await registry.store.revision());
+  const { call, warnings } = callOf(registry, asked);
   const response = await route(call)(parts.registry, call);
   return warnings.length > 0 ? withWarnings(response, warnings) : response;
 }
@@ -138,6 +141,8 @@ function callOf(registry: Registry, { request, info, user }: Asked): { call: Cal
   if (!served) throw pathNotFound();
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
+  const { deprecation } = served.kind.custom ?? {};
+  if (deprecation) warn(deprecation);
   return { call: { request, info, user, served, warn, pathHasName: namesObject(request, info) }, warnings };
 }
 

@@ -10,6 +10,7 @@ import { cronJobs } from "./cronjobs/kind.ts";
 import { csiDrivers } from "./csidrivers/kind.ts";
 import { csiNodes } from "./csinodes/kind.ts";
 import { csiStorageCapacities } from "./csistoragecapacities/kind.ts";
+import { customResourceDefinitions } from "./customresourcedefinitions/kind.ts";
 import { daemonSets } from "./daemonsets/kind.ts";
 import { deployments } from "./deployments/kind.ts";
 import { endpoints } from "./endpoints/kind.ts";
@@ -121,6 +122,7 @@ export const kinds: readonly Kind[] = [
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
+  customResourceDefinitions,
   priorityClasses,
   leases,
   runtimeClasses,

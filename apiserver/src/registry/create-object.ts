@@ -6,14 +6,14 @@ import type { CachedObject } from "../watch/cache.ts";
 import type { UserInfo } from "../request.ts";
 import { admitMutate, admitValidate, type AdmissionScope } from "./admission.ts";
 import { clone } from "../patch/json.ts";
-import { loadItem } from "./custom.ts";
+import { loadItem, storedText } from "./custom.ts";
 import type { Kind, WriteContext } from "./kind.ts";
 import { trackCreate } from "./managed-fields.ts";
 import { validateMeta } from "./meta.ts";
 import { generateName } from "./names.ts";
 import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
 import type { ServedResource } from "./resources.ts";
-import { notWritten, storageText, written } from "./storage-text.ts";
+import { notWritten, written } from "./storage-text.ts";
 import { allocate, prepareForCreate, refuseInvalid, setDefaults, validate } from "./strategy.ts";
 
 export interface CreateRequest {
@@ -117,10 +117,6 @@ function stampNew(kind: Kind, object: KubeObject, now: Date): void {
 
 /** RFC 3339 in seconds, as every `metav1.Time` is. */
 export const timestamp = (now: Date): string => `${now.toISOString().slice(0, 19)}Z`;
-
-/** The text of an object as it is stored. */
-export const storedText = async (kind: Kind, object: KubeObject): Promise<string> =>
-  storageText(kind.custom ? await kind.custom.save(object) : object);
 
 interface Prepared {
   readonly request: CreateRequest;

@@ -1,6 +1,7 @@
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import type { Kind } from "./kind.ts";
+import { storageText } from "./storage-text.ts";
 
 /** What a kind that was defined at run time does by itself, in one of its versions. */
 export interface CustomKind {
@@ -18,6 +19,8 @@ export interface CustomKind {
   ) => readonly CachedObject[] | Promise<readonly CachedObject[]>;
   /** An object of this version as it is stored. */
   readonly save: (object: KubeObject) => KubeObject | Promise<KubeObject>;
+  /** Whether an object that was loaded is stored in a version that is not the stored one any more. */
+  readonly isOutdated: (item: CachedObject) => boolean;
   /** Why nothing may be created just now. */
   readonly closed: () => string | undefined;
   /** A warning for every request, from a version that is on its way out. */
@@ -37,3 +40,7 @@ export async function loadItem(kind: Kind, item: CachedObject): Promise<CachedOb
   const [loaded] = await kind.custom.load([item]);
   return loaded ?? item;
 }
+
+/** The text of an object as it is stored. */
+export const storedText = async (kind: Kind, object: KubeObject): Promise<string> =>
+  storageText(kind.custom ? await kind.custom.save(object) : object);

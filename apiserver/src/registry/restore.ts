@@ -22,6 +22,10 @@ export function restoreMeta(kind: Kind, object: KubeObject, old: KubeObject, sub
   copyField(metadata, before, "generation", true);
   if (subresource !== "status") return;
   copyField(metadata, before, "ownerReferences", true);
+  if (kind.custom) {
+    for (const field of ["labels", "annotations", "finalizers"] as const)
+      copyField(metadata, before, field, true);
+  }
   if (labelsStay.has(kind.group)) copyField(metadata, before, "labels", true);
 }
 

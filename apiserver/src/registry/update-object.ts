@@ -5,8 +5,7 @@ import type { UserInfo } from "../request.ts";
 import { StoreError, type ObjectKey } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { admitMutate, admitValidate, type AdmissionScope } from "./admission.ts";
-import { storedText } from "./create-object.ts";
-import { loadItem } from "./custom.ts";
+import { loadItem, storedText } from "./custom.ts";
 import { removeObject } from "./remove-object.ts";
 import { invalidValue, path, type FieldError } from "./field.ts";
 import { pendingFinalizers } from "./finalizers.ts";
@@ -204,7 +203,8 @@ async function storeUpdate(
 ): Promise<UpdateResult> {
   const { kind } = request.served;
   const { key, current, object, ctx } = change;
-  if (unchanged(object, current.object)) return { item: current, removed: false };
+  if (unchanged(object, current.object) && !kind.custom?.isOutdated(current))
+    return { item: current, removed: false };
   const last = object.metadata.deletionTimestamp !== undefined && readyToGo(kind, object);
   const allocation = await allocate(kind, object, current.object, ctx);
   // After the allocation, which fills in what it reserved.

@@ -95,7 +95,7 @@ async function passOn(
 }
 
 /** A socket of the session's two data channels. */
-function socketOver(session: DuplexChannels): Duplex {
+export function socketOver(session: DuplexChannels): Duplex {
   const messages = session.receive()[Symbol.asyncIterator]();
   const pull = async (socket: Duplex): Promise<void> => {
     for (;;) {
