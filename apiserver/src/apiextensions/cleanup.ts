@@ -11,7 +11,7 @@ import type { ServedResource } from "../registry/resources.ts";
 import { rewriteObject } from "../registry/rewrite.ts";
 import { updateObject } from "../registry/update-object.ts";
 import type { CachedObject } from "../watch/cache.ts";
-import { storageName } from "./definition.ts";
+import { storageName } from "./holder.ts";
 import { merge } from "./status.ts";
 
 const server = { username: "system:apiserver", groups: ["system:masters"] };

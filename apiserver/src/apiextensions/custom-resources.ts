@@ -11,7 +11,8 @@ import { rewriteObject } from "../registry/rewrite.ts";
 import type { CachedObject, CacheEvent } from "../watch/cache.ts";
 import { cleanUp } from "./cleanup.ts";
 import type { Convert } from "./conversion.ts";
-import { compileDefinition, customKind, storageName, type Holder } from "./definition.ts";
+import { compileDefinition, customKind } from "./definition.ts";
+import { storageName, type Holder } from "./holder.ts";
 import { desiredStatus, type TakenNames } from "./status.ts";
 
 export interface CustomResourcesParts {

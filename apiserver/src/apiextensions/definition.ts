@@ -14,37 +14,13 @@ import { customResourceNode, type StructuralSchema } from "../schema/custom-node
 import { decodeObject } from "../schema/decode.ts";
 import type { ObjectNode } from "../schema/node.ts";
 import { columnsOf } from "./columns.ts";
-import type { Convert } from "./conversion.ts";
 import { parseJsonPath } from "./jsonpath.ts";
 import { createLoader } from "./load.ts";
+import { apiVersionOf, type Definition, type Holder, type VersionSchema } from "./holder.ts";
 import { applyDefaults, hasDefaults } from "./schema/defaults.ts";
 import { prune } from "./schema/prune.ts";
-import { compileRules, runRules, type RuleTree } from "./schema/rules.ts";
-import type { Schema } from "./schema/structural.ts";
+import { compileRules, runRules } from "./schema/rules.ts";
 import { validateSchema } from "./schema/validate.ts";
-
-/** A definition as it is served; replaced as a whole when it changes. */
-export interface Definition {
-  readonly crd: CustomResourceDefinition;
-  /** Of the change that made it what it is: objects written before may have been written by other rules. */
-  readonly revision: number;
-  readonly versions: ReadonlyMap<string, VersionSchema>;
-}
-
-export interface VersionSchema {
-  readonly version: CustomResourceDefinitionVersion;
-  readonly schema: Schema;
-  readonly rules: RuleTree | undefined;
-  readonly hasDefaults: boolean;
-}
-
-/** What outlives changes of a definition, so that a watch goes on across them. */
-export interface Holder {
-  current: Definition;
-  /** By version: aborted when it is no longer served. */
-  readonly retire: Map<string, AbortController>;
-  readonly convert: Convert;
-}
 
 /** Compiles the schemas. @throws CelCompileError for rules that a server of another version has let pass */
 export function compileDefinition(crd: CustomResourceDefinition, revision: number): Definition {
@@ -63,13 +39,6 @@ export function compileDefinition(crd: CustomResourceDefinition, revision: numbe
   }
   return { crd, revision, versions };
 }
-
-export const storageName = ({ spec }: CustomResourceDefinition): string =>
-  `${spec.names.plural}.${spec.group}`;
-
-/** Of versions and groups, as objects name them. */
-export const apiVersionOf = ({ spec }: CustomResourceDefinition, version: string): string =>
-  `${spec.group}/${version}`;
 
 /** The kind that a holder's definition makes, and the types of its versions. */
 export function customKind(holder: Holder): { kind: Kind; nodes: Record<string, ObjectNode> } | undefined {
@@ -246,9 +215,12 @@ function selectableFields(
         jsonPath.slice(1),
         (object: KubeObject): string => {
           const [value] = read.find(object);
-          return value === undefined || value === null ? "" : String(value);
+          return textOf(value);
         },
       ];
     }),
   );
 }
+
+const textOf = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);

@@ -31,5 +31,5 @@ test.each<[path: string, found: unknown[]]>([
 });
 
 test("what is no path is refused", () => {
-  expect(() => parseJsonPath(".spec[")).toThrow();
+  expect(() => parseJsonPath(".spec[")).toThrow("unrecognized character");
 });

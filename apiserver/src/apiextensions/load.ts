@@ -3,7 +3,7 @@ import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { clone, equal } from "../patch/json.ts";
 import type { CustomKind } from "../registry/custom.ts";
 import type { CachedObject } from "../watch/cache.ts";
-import { apiVersionOf, type Holder } from "./definition.ts";
+import { apiVersionOf, type Holder } from "./holder.ts";
 import { applyDefaults } from "./schema/defaults.ts";
 import { prune } from "./schema/prune.ts";
 

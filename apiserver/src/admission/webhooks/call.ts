@@ -96,13 +96,24 @@ function tlsAgent({ open, serverName }: Destination, caBundle: string | undefine
       });
       return socket;
     };
-    secure().then(
-      (socket) => callback?.(null, socket),
-      (error: unknown) => callback?.(error as Error, undefined as never),
-    );
+    void hand(secure(), callback);
     return undefined;
   };
   return agent;
+}
+
+type Callback = NonNullable<Parameters<Agent["createConnection"]>[1]>;
+
+/** Node's agents are told of connections by callback. */
+async function hand(connecting: Promise<Duplex>, callback: Callback | undefined): Promise<void> {
+  let socket: Duplex;
+  try {
+    socket = await connecting;
+  } catch (error) {
+    callback?.(error as Error, undefined as never);
+    return;
+  }
+  callback?.(null, socket);
 }
 
 interface Post {

@@ -17,7 +17,9 @@ class Format {
   }
 }
 
-class Formats {}
+class Formats {
+  readonly name = "format";
+}
 
 /** A name's prefix may end in a dash. */
 const asPrefix =

@@ -47,7 +47,9 @@ export function registerLists(environment: Environment): void {
     );
 }
 
-class Sets {}
+class Sets {
+  readonly name = "sets";
+}
 
 const containsAll = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   b.every((item) => a.some((other) => equalValues(item, other)));

@@ -20,7 +20,9 @@ class Cidr {
   }
 }
 
-class IpFunctions {}
+class IpFunctions {
+  readonly name = "ip";
+}
 
 const typeOf = (ip: Ip): "ipv4" | "ipv6" => (ip.family === 4 ? "ipv4" : "ipv6");
 /** IPv6 in its shortest form, as URLs have it. */

@@ -38,7 +38,9 @@ export function registerStrings(environment: Environment): void {
     );
 }
 
-class Strings {}
+class Strings {
+  readonly name = "strings";
+}
 
 function replaceTimes(text: string, from: string, to: string, times: number): string {
   if (times < 0) return text.replaceAll(from, () => to);
@@ -99,16 +101,16 @@ function formatOne(verb: string, value: unknown, precision: number): string {
     case "e":
       return Number(value).toExponential(precision);
     case "b":
-      return typeof value === "boolean" ? (value ? "1" : "0") : BigInt(value as bigint).toString(2);
+      return typeof value === "boolean" ? (value ? "1" : "0") : (value as bigint).toString(2);
     case "o":
-      return BigInt(value as bigint).toString(8);
+      return (value as bigint).toString(8);
     default: {
       const hex =
         typeof value === "string"
           ? Buffer.from(value).toString("hex")
           : value instanceof Uint8Array
             ? Buffer.from(value).toString("hex")
-            : BigInt(value as bigint).toString(16);
+            : (value as bigint).toString(16);
       return verb === "X" ? hex.toUpperCase() : hex;
     }
   }

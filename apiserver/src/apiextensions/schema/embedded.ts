@@ -13,7 +13,7 @@ export function checkEmbedded(object: JsonObject, at: Path): FieldError[] {
       invalidValue(
         at.child("apiVersion"),
         apiVersion,
-        `unexpected GroupVersion string: ${String(apiVersion)}`,
+        `unexpected GroupVersion string: ${JSON.stringify(apiVersion)}`,
       ),
     );
   }

@@ -84,10 +84,12 @@ function isIsbn13(text: string): boolean {
 /** Luhn's check digit. */
 function isCard(digits: string): boolean {
   if (!/^\d{13,16}$/.test(digits)) return false;
-  const sum = Array.from(digits).toReversed().reduce((total, d, i) => {
-    const n = Number(d) * (i % 2 === 0 ? 1 : 2);
-    return total + (n > 9 ? n - 9 : n);
-  }, 0);
+  const sum = Array.from(digits)
+    .toReversed()
+    .reduce((total, d, i) => {
+      const n = Number(d) * (i % 2 === 0 ? 1 : 2);
+      return total + (n > 9 ? n - 9 : n);
+    }, 0);
   return sum % 10 === 0;
 }
 
