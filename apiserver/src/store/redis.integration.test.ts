@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { redisConfig, redisUsers } from "../../../cli/src/init/redis.ts";
 import { createRedisStore } from "./redis.ts";
 import { describeStore, take } from "./store.contract.ts";
 import { StoreError, type Change, type Store } from "./store.ts";
@@ -59,9 +60,9 @@ describe("a store whose Redis goes away", () => {
 
   it("answers 503 when it never came to be written and 504 when that is unknown", async () => {
     const store = await open(200);
-    server.pause();
+    await server.pause();
     const unknown = await store.create(pod("a"), "{}").catch((e: { code: number }) => e.code);
-    server.resume();
+    await server.resume();
     await server.kill();
     const never = await store.create(pod("b"), "{}").catch((e: { code: number }) => e.code);
     await server.start();
@@ -76,6 +77,50 @@ describe("a store whose Redis goes away", () => {
     const failed = await store.create(pod("taken"), "{}").catch((e: unknown) => e);
     expect(failed).toBeInstanceOf(StoreError);
     expect((await take(store, 1, 1, new AbortController().signal)).length).toBe(1);
+    await store.close();
+  });
+});
+
+describe("a store in Redis as the cluster configures it", () => {
+  const USERS = "/pki/users.acl";
+  let configured: TestRedis;
+  beforeAll(async () => {
+    const password = "of the API server";
+    configured = await startTestRedis({
+      // TLS is the connection's affair, not the log's.
+      config: redisConfig.replace("port 0\n", "port 6379\n").replaceAll(/^tls-.*\n/gm, ""),
+      users: { content: redisUsers(password), target: USERS },
+      username: "apiserver",
+      password,
+    });
+    expect(redisConfig).toContain(`aclfile ${USERS}\n`);
+  });
+  afterAll(() => configured.remove());
+
+  it("has every acknowledged write after kill -9", async () => {
+    const store = createRedisStore({ redis: configured.options, patienceMs: 10_000 });
+    const wanted: Record<string, { revision: number; body: string } | undefined> = {};
+    for (let round = 0; round < 2; round++) {
+      const names = Array.from({ length: 40 }, (_, i) => `r${round}-${i}`);
+      await Promise.all(
+        names.map(async (name, i) => {
+          const created = await store.create(pod(name), "{}");
+          wanted[name] = { revision: created, body: "{}" };
+          if (i % 2 === 0) return;
+          const body = `{"round":${round}}`;
+          wanted[name] = { revision: await store.update(pod(name), body, created), body };
+          if (i % 3 !== 0) return;
+          await store.delete(pod(name), body, wanted[name].revision);
+          wanted[name] = undefined;
+        }),
+      );
+      const revision = await store.revision();
+      await configured.kill();
+      await configured.start();
+      expect(await store.revision()).toBe(revision);
+      for (const [name, object] of Object.entries(wanted))
+        expect(await store.get(pod(name))).toEqual(object && { key: pod(name), ...object });
+    }
     await store.close();
   });
 });

@@ -1,57 +1,55 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Redis } from "ioredis";
+import { startTestContainer, type TestContainer } from "@coracle/shared/testing/container.ts";
 import type { RedisOptions } from "./connection.ts";
 
 /** A Redis of its own for a test: durable as in production, on a free port, gone afterwards. */
-export interface TestRedis {
+export interface TestRedis extends TestContainer {
   readonly options: RedisOptions;
-  /** kill -9. */
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
-  pause(): void;
-  resume(): void;
   flush(): Promise<void>;
-  remove(): Promise<void>;
 }
 
-/** Starts the installed redis-server. */
-export async function startTestRedis(): Promise<TestRedis> {
-  const dir = await mkdtemp(join(tmpdir(), "coracle-redis-"));
-  const port = await freePort();
-  const options: RedisOptions = { host: "127.0.0.1", port };
-  let server: ChildProcess | undefined;
-  const start = async (): Promise<void> => {
-    const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", ""];
-    server = spawn("redis-server", [...args, "--appendonly", "yes", "--appendfsync", "always"], {
-      stdio: "ignore",
-    });
-    await once(server, "spawn");
-    await withClient(options, (client) => client.ping());
-  };
-  await start();
-  const kill = async (): Promise<void> => {
-    if (!server || server.exitCode !== null || server.signalCode !== null) return;
-    const gone = once(server, "exit");
-    server.kill("SIGKILL");
-    await gone;
+/** A configuration with its users instead of a plain server that lets everyone in. */
+export interface TestRedisConfig {
+  readonly config: string;
+  /** The file of users, and where the configuration looks for it. */
+  readonly users: { readonly content: string; readonly target: string };
+  readonly username: string;
+  readonly password: string;
+}
+
+const CONFIG = "/tmp/redis.conf";
+const PLAIN = `protected-mode no
+dir /data
+save ""
+appendonly yes
+appendfsync always
+`;
+
+/** Runs the image `redis:8`. */
+export async function startTestRedis(custom?: TestRedisConfig): Promise<TestRedis> {
+  const container = await startTestContainer({
+    image: "redis:8",
+    port: 6379,
+    files: [
+      { content: custom?.config ?? PLAIN, target: CONFIG },
+      ...(custom === undefined ? [] : [custom.users]),
+    ],
+    command: ["redis-server", CONFIG],
+    ready: "Ready to accept connections",
+  });
+  const options: RedisOptions = {
+    host: "127.0.0.1",
+    port: container.port,
+    ...(custom === undefined ? {} : { username: custom.username, password: custom.password }),
   };
   return {
+    ...container,
     options,
-    start,
-    kill,
-    pause: () => void server?.kill("SIGSTOP"),
-    resume: () => void server?.kill("SIGCONT"),
-    flush: async () => void (await withClient(options, (client) => client.flushall())),
-    async remove() {
-      await kill();
-      await rm(dir, { recursive: true, force: true });
+    async start() {
+      await container.start();
+      await withClient(options, (client) => client.ping());
     },
+    flush: async () => void (await withClient(options, (client) => client.flushall())),
   };
 }
 
@@ -63,13 +61,4 @@ async function withClient<T>(options: RedisOptions, use: (client: Redis) => Prom
   } finally {
     client.disconnect();
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
