@@ -31,8 +31,12 @@ test("commands, their continuation lines and their output are told apart", () =>
 });
 
 test("a task has a check and a solution", () => {
-  expect(parseChapter(chapter).tasks).toEqual([{ id: "9.1", title: "Do it", check: "test -f x", solution: "touch x" }]);
-  expect(() => parseChapter(chapter.replace("```check", "```sh"))).toThrow("task 9.1 needs a check and a solution");
+  expect(parseChapter(chapter).tasks).toEqual([
+    { id: "9.1", title: "Do it", check: "test -f x", solution: "touch x" },
+  ]);
+  expect(() => parseChapter(chapter.replace("```check", "```sh"))).toThrow(
+    "task 9.1 needs a check and a solution",
+  );
 });
 
 test("an unclosed block is an error that names its line", () => {

@@ -77,10 +77,13 @@ export function parseChapter(markdown: string): Chapter {
       const entry = open.get(id) ?? { title: task[2] ?? "" };
       open.set(id, entry);
       entry[block.language] = block.lines.join("\n");
-      if (entry.check !== undefined && entry.solution !== undefined) sequence.push({ id, title: entry.title, check: entry.check, solution: entry.solution });
+      if (entry.check !== undefined && entry.solution !== undefined)
+        sequence.push({ id, title: entry.title, check: entry.check, solution: entry.solution });
     }
   }
-  for (const [id, entry] of open) if (entry.check === undefined || entry.solution === undefined) throw new Error(`task ${id} needs a check and a solution`);
+  for (const [id, entry] of open)
+    if (entry.check === undefined || entry.solution === undefined)
+      throw new Error(`task ${id} needs a check and a solution`);
   return {
     number: title[1] ?? "",
     title: title[2] ?? "",
@@ -96,8 +99,15 @@ const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\
 export function outputMatches(expected: readonly string[], actual: string): boolean {
   const tidy = (line: string): string => line.trim().replace(/\s+/g, " ");
   const lines = expected.map(tidy).filter((l) => l !== "");
-  const pattern = lines.map((l) => (l === "…" ? "(?:.*\n)*?" : `${l.split("…").map(escape).join(".*")}\n`)).join("");
-  const got = actual.split("\n").map(tidy).filter((l) => l !== "").map((l) => `${l}\n`).join("");
+  const pattern = lines
+    .map((l) => (l === "…" ? "(?:.*\n)*?" : `${l.split("…").map(escape).join(".*")}\n`))
+    .join("");
+  const got = actual
+    .split("\n")
+    .map(tidy)
+    .filter((l) => l !== "")
+    .map((l) => `${l}\n`)
+    .join("");
   return new RegExp(`^${pattern}$`).test(got);
 }
 

@@ -10,8 +10,11 @@ export interface Outcome {
 /** Runs a script as the reader's shell would; standard error counts as output, as it does on a terminal. */
 export function shell(script: string, env: NodeJS.ProcessEnv, timeoutMs = 120_000): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile("bash", ["-c", `exec 2>&1\n${script}`], { env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 }, (error, stdout) =>
-      resolve({ ok: !error, output: stdout }),
+    execFile(
+      "bash",
+      ["-c", `exec 2>&1\n${script}`],
+      { env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 },
+      (error, stdout) => resolve({ ok: !error, output: stdout }),
     );
   });
 }
@@ -22,5 +25,6 @@ export async function runStep(step: Step, env: NodeJS.ProcessEnv): Promise<Outco
   return { ok: step.expected.length === 0 || outputMatches(step.expected, output), output };
 }
 
-/** Whether a task is done; the output says what is missing. */
-export const checkTask = (task: Task, env: NodeJS.ProcessEnv): Promise<Outcome> => shell(`set -e\n${task.check}`, env, 60_000);
+/** Whether a task is done; the output says what is missing. A check waits for what takes time, as long as `patienceSeconds`. */
+export const checkTask = (task: Task, env: NodeJS.ProcessEnv, patienceSeconds = 30): Promise<Outcome> =>
+  shell(`set -e\n${task.check}`, { ...env, LAB_SECONDS: String(patienceSeconds) }, 60_000);
