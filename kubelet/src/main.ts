@@ -18,6 +18,7 @@ import { isMirror } from "./eviction/critical.ts";
 import { openPullRecord, withPullRecord } from "./gc/pull-record.ts";
 import { createKubelet } from "./kubelet.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
+import { createHollowNetwork } from "./network/hollow.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
 import { nodeCredentials } from "./node/credentials.ts";
 import { createPodDirectory } from "./node/directory.ts";
@@ -29,6 +30,7 @@ import { nodeNameOf, ownContainer } from "./node/own-container.ts";
 import { startRegistration } from "./node/registration.ts";
 import { followNotices } from "./references/notices.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
+import { createFakeRuntime } from "./runtime/fake.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
@@ -44,7 +46,8 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   let upkeep: Upkeep | undefined;
   const signal = settings.shutdown ? delayedSignal(stop, async () => upkeep?.shutDown()) : stop;
   const config = readConfig(env);
-  const engine = createDockerRuntime();
+  const hollow = config.runtime === "fake";
+  const engine = hollow ? createFakeRuntime() : createDockerRuntime();
   const own = await ownContainer(engine);
   const name = nodeNameOf(env, own);
   const identity = { cluster: config.cluster, node: name };
@@ -80,15 +83,18 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const podCache = informers.for(podResource, { shard: name });
   const serviceCache = informers.for(services);
 
-  const network = createNodeNetwork({
-    clusterPodCidr: config.podCidr,
-    serviceCidr: config.serviceCidr,
-    nodesSubnet: config.nodesSubnet,
-    apiPort: API_PORT,
-    uplink: uplink.name,
-    log,
-    held: () => heldAddresses(kubelet.ctx.engine),
-  });
+  const storage = createNodeStorage({ here, engine: enginePath(here, mounts) });
+  const network = hollow
+    ? createHollowNetwork()
+    : createNodeNetwork({
+        clusterPodCidr: config.podCidr,
+        serviceCidr: config.serviceCidr,
+        nodesSubnet: config.nodesSubnet,
+        apiPort: API_PORT,
+        uplink: uplink.name,
+        log,
+        held: () => heldAddresses(kubelet.ctx.engine),
+      });
   const { allocatable } = resourcesOf(machine, config.maxPods);
   const hostResolver = parseResolvConf(readFileSync("/etc/resolv.conf", "utf8"));
   const loopback = hostResolver.servers.find((server) => server.startsWith("127."));
@@ -107,7 +113,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     },
     runtime,
     network,
-    storage: createNodeStorage({ here, engine: enginePath(here, mounts) }),
+    storage: { ...storage, ...(hollow ? { rootOf: () => undefined } : {}) },
     client,
     events,
     services: () => serviceCache.list(),
@@ -126,7 +132,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     const range = nodeCache.get(name)?.spec?.podCIDR;
     if (range && !network.ready) {
       await network.configure(range);
-      if (loopback && network.gateway)
+      if (loopback && network.gateway && !hollow)
         await startDnsRelay({ address: network.gateway, upstream: loopback, log, signal });
       registration.changed();
     }

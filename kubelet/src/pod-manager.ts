@@ -1,14 +1,21 @@
 /** The pods of this node: which there are, who works on them, and what is left of those that are no more. */
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { isTerminal } from "@coracle/shared/meta/pods.ts";
-import { LABEL } from "./container/names.ts";
+import { LABEL, nodeLabels } from "./container/names.ts";
 import { messagePlace } from "./container/build.ts";
 import type { KubeletContext } from "./context.ts";
-import { notifyEnding } from "./lifecycle/end.ts";
 import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
 import { lastLines, readStart } from "./lifecycle/last-words.ts";
 import { attemptOf } from "./plan/plan.ts";
-import { containersOf, createPodRun, isEnding, type PodRun, type StopOrder, type Verdict } from "./pod.ts";
+import {
+  containersOf,
+  createPodRun,
+  isEnding,
+  notifyChange,
+  type PodRun,
+  type StopOrder,
+  type Verdict,
+} from "./pod.ts";
 import { startPodWorker, type PodWorker } from "./pod-worker.ts";
 import type { RuntimeContainer } from "./runtime/runtime.ts";
 import { factsOf, statusOf } from "./status/facts.ts";
@@ -77,6 +84,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     entries.delete(run.uid);
     if (!run.gone) finished.add(run.uid);
     run.ending.abort();
+    notifyChange(run);
     for (const health of run.health.values()) health.stop();
     ctx.statuses.forget(run.uid);
     ctx.images.forget(run.uid);
@@ -136,7 +144,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
       run.stop.immediate ||= immediate;
     }
     run.ending.abort();
-    notifyEnding(run);
+    notifyChange(run);
   };
 
   ctx.engine.onChange((uid, container, id) => {
@@ -146,7 +154,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     if (container) adopt(run, container);
     else if (run.instances.get(id)?.state === "created") run.instances.delete(id);
     else run.removed.add(id);
-    notifyEnding(run);
+    notifyChange(run);
     run.publish();
     worker.wake();
   });
@@ -178,7 +186,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     },
     removeOrphans: async () => {
       const uids = new Set([...ctx.engine.pods(), ...(await ctx.storage.pods())]);
-      const volumes = await ctx.runtime.listVolumes({ [LABEL.node]: ctx.identity.node });
+      const volumes = await ctx.runtime.listVolumes(nodeLabels(ctx.identity));
       for (const { labels } of volumes) uids.add(labels[LABEL.podUid] ?? "");
       uids.delete("");
       for (const uid of uids) if (!entries.has(uid)) startOrphan(uid, start, ctx);

@@ -1,5 +1,5 @@
 /** One pod on this node: its spec, what is known of its containers, and what it waits for. */
-import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Container, Pod, PodCondition } from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar } from "@coracle/shared/meta/pods.ts";
 import { LABEL } from "./container/names.ts";
 import type { KubeletContext } from "./context.ts";
@@ -76,6 +76,12 @@ export interface PodRun {
   plugged: string | undefined;
   volumesOf: string | undefined;
   plan: Plan | undefined;
+  /** The condition of a resize that is not done yet. */
+  resize: PodCondition | undefined;
+  /** What instances were given since they were made. */
+  readonly resized: Map<string, NonNullable<Container["resources"]>>;
+  /** Called whenever an instance or the order to stop changed. */
+  readonly changes: Set<() => void>;
   /** When instances ended, on the steady clock. */
   readonly endedAt: Map<string, number>;
   /** When the worker should look again without being asked, on the steady clock. */
@@ -130,6 +136,9 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     plugged: undefined,
     volumesOf: undefined,
     plan: undefined,
+    resize: undefined,
+    resized: new Map(),
+    changes: new Set(),
     endedAt: new Map(),
     wakeAt: undefined,
     wake,
@@ -176,6 +185,11 @@ export function containersOf(pod: Pod): SpecContainer[] {
     ...containers.map((spec) => ({ spec, kind: "main" as const })),
     ...ephemeralContainers.map((spec) => ({ spec: spec as Container, kind: "ephemeral" as const })),
   ];
+}
+
+/** Tells whoever waits that an instance or the order to stop changed. */
+export function notifyChange(run: PodRun): void {
+  for (const listener of run.changes) listener();
 }
 
 /** A moment of the engine's clock on the steady one. One in the future, by a clock that was set back, counts as now. */

@@ -8,6 +8,7 @@ import { cable } from "./steps/cable.ts";
 import { containers } from "./steps/containers.ts";
 import { deadline } from "./steps/deadline.ts";
 import { files } from "./steps/files.ts";
+import { resize } from "./steps/resize.ts";
 import { sandbox } from "./steps/sandbox.ts";
 import type { PodStep } from "./steps/step.ts";
 import { volumes } from "./steps/volumes.ts";
@@ -18,6 +19,7 @@ export const podSteps: readonly (readonly PodStep[])[] = [
   [address, files],
   [sandbox],
   [cable, volumes],
+  [resize],
   [containers],
 ];
 

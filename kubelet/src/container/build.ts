@@ -179,6 +179,7 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
       [LABEL.container]: spec.name,
       [LABEL.attempt]: String(attempt),
       [LABEL.hash]: specHash(spec),
+      [LABEL.resources]: JSON.stringify(spec.resources ?? {}),
       [LABEL.sandbox]: sandbox.id,
     },
     image: spec.image ?? "",

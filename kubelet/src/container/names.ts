@@ -13,6 +13,8 @@ export const LABEL = {
   sandbox: "io.coracle.sandbox",
   /** A digest of the part of the spec that a running container cannot follow. */
   hash: "io.coracle.hash",
+  /** The resources a container was made with. */
+  resources: "io.coracle.resources",
   grace: "io.coracle.grace-seconds",
   /** The static pod's manifest, so that it can be told from the API's pods. */
   source: "io.coracle.source",

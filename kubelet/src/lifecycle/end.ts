@@ -28,22 +28,15 @@ const hasEnded = (run: PodRun, id: string): boolean => {
   return !found || found.state !== "running" || run.removed.has(id);
 };
 
-const listeners = new WeakMap<PodRun, Set<() => void>>();
-/** Called by the pod's owner whenever an instance or the order to stop changed. */
-export function notifyEnding(run: PodRun): void {
-  for (const listener of listeners.get(run) ?? []) listener();
-}
 function changeOrTimeout(run: PodRun, id: string, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const set = listeners.get(run) ?? new Set();
-    listeners.set(run, set);
     const done = (): void => {
       clearTimeout(timer);
-      set.delete(done);
+      run.changes.delete(done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    set.add(done);
+    run.changes.add(done);
     if (hasEnded(run, id)) done();
   });
 }

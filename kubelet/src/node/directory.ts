@@ -1,7 +1,8 @@
 /** What streams ask of the pods on this node. */
 import { LABEL } from "../container/names.ts";
 import type { PodManager } from "../pod-manager.ts";
-import { existing, instancesOf, sandboxOf, type PodRun } from "../pod.ts";
+import { restartPolicyFor } from "../plan/plan.ts";
+import { containersOf, existing, instancesOf, isEnding, sandboxOf, type PodRun } from "../pod.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
 import type { PodDirectory, StreamContainer } from "../streams/target.ts";
 
@@ -28,6 +29,40 @@ function previousOf(run: PodRun, name: string): RuntimeContainer | undefined {
   return instances.find((c) => c.id === id) ?? instances[1];
 }
 
+/** The container was ended for good, or the pod is going. */
+function willNotReturn(run: PodRun, name: string): boolean {
+  if (isEnding(run) || run.over) return true;
+  const [newest] = begun(run, name);
+  const container = containersOf(run.pod).find((c) => c.spec.name === name);
+  if (!container || container.kind === "ephemeral") return true;
+  return newest?.state === "exited" && !restartPolicyFor(run.pod, container.spec, newest.exitCode);
+}
+
+function successorOf(
+  run: PodRun,
+  name: string,
+  after: string,
+  signal: AbortSignal,
+): Promise<RuntimeContainer | undefined> {
+  return new Promise((resolve) => {
+    const finish = (found: RuntimeContainer | undefined): void => {
+      run.changes.delete(look);
+      signal.removeEventListener("abort", stop);
+      resolve(found);
+    };
+    const stop = (): void => finish(undefined);
+    const look = (): void => {
+      const [newest] = begun(run, name);
+      if (newest && newest.id !== after) finish(newest);
+      else if (willNotReturn(run, name)) finish(undefined);
+    };
+    run.changes.add(look);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    else look();
+  });
+}
+
 export function createPodDirectory(pods: PodManager): PodDirectory {
   return {
     container(uid, name, previous) {
@@ -44,6 +79,11 @@ export function createPodDirectory(pods: PodManager): PodDirectory {
     address(uid) {
       const run = pods.get(uid);
       return run?.address ?? (run && sandboxOf(run)?.labels[LABEL.ip]);
+    },
+    async successor(uid, name, after, signal) {
+      const run = pods.get(uid);
+      const found = run && (await successorOf(run, name, after, signal));
+      return found && asTarget(found);
     },
     has: (uid) => pods.get(uid) !== undefined,
   };

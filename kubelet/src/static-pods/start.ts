@@ -105,6 +105,7 @@ export async function serveStaticPods(options: StaticPodServiceOptions): Promise
       waitingReason: (uid, container) => inner.waitingReason(staticUid(uid), container),
       sandboxPid: (uid) => inner.sandboxPid(staticUid(uid)),
       address: (uid) => inner.address(staticUid(uid)),
+      successor: (uid, container, after, signal) => inner.successor(staticUid(uid), container, after, signal),
       has: (uid) => inner.has(staticUid(uid)),
     }),
   };

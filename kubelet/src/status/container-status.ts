@@ -25,6 +25,8 @@ export interface ContainerFacts {
   readonly messageOf: (id: string) => string | undefined;
   /** The image as the engine knows it, for a container that has no instance yet. */
   readonly imageDigest: string | undefined;
+  /** What a running instance has been given. */
+  readonly resources?: Container["resources"];
   /** The status the API had before, for what the engine has forgotten. */
   readonly before: ContainerStatus | undefined;
 }
@@ -83,7 +85,8 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
         ? false
         : up && facts.started && facts.ready;
   const id = newest && newest.state !== "created" ? newest.id : undefined;
-  const requests = spec.resources?.requests;
+  const given = facts.resources ?? spec.resources;
+  const requests = given?.requests;
   return {
     name: spec.name,
     state,
@@ -95,7 +98,7 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
     ...(id ? { containerID: ENGINE + id } : before?.containerID ? { containerID: before.containerID } : {}),
     started: kind === "init" || kind === "ephemeral" ? false : up && facts.started,
     ...(up && requests ? { allocatedResources: requests } : {}),
-    ...(up ? { resources: spec.resources ?? {} } : {}),
+    ...(up ? { resources: given ?? {} } : {}),
     ...(spec.volumeMounts?.length ? { volumeMounts: spec.volumeMounts.map(mountStatus) } : {}),
   };
 }

@@ -1,6 +1,8 @@
 /** A pod's state as the status is derived from it. */
 import type { ContainerStatus, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
+import { LABEL } from "../container/names.ts";
+import { appliedResources } from "../steps/resize.ts";
 import { podIPs } from "../container/build.ts";
 import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
 import type { ContainerFacts } from "./container-status.ts";
@@ -43,6 +45,9 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
         : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
     messageOf: (id) => run.messages.get(id),
     imageDigest: shown && digestOf(run, shown.imageId),
+    ...(shown?.state === "running" && shown.labels[LABEL.resources] !== undefined
+      ? { resources: appliedResources(run, shown) }
+      : {}),
     before: statusBefore(run, spec.name),
   };
 }
@@ -82,7 +87,7 @@ export function statusOf(run: PodRun): PodStatus {
     startTime: run.startedAt,
     verdict: run.stop?.verdict,
     ending: isEnding(run) || run.over,
-    extra: disruption(run),
+    extra: [...disruption(run), ...(run.resize ? [run.resize] : [])],
     now: ctx.now(),
   });
 }

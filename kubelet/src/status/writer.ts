@@ -33,10 +33,18 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 const changedConditions = (
   wanted: readonly PodCondition[],
   written: readonly PodCondition[],
-): readonly PodCondition[] => {
+): readonly object[] => {
   const before = new Map(written.map((c) => [c.type, c]));
-  return wanted.filter((condition) => !same(condition, before.get(condition.type)));
+  const kept = new Set(wanted.map((c) => c.type));
+  return [
+    ...wanted.filter((condition) => !same(condition, before.get(condition.type))),
+    ...written
+      .filter(({ type }) => PASSING.has(type) && !kept.has(type))
+      .map(({ type }) => ({ $patch: "delete", type })),
+  ];
 };
+/** Conditions of the kubelet's that come and go. */
+const PASSING = new Set(["PodResizePending", "PodResizeInProgress"]);
 
 /** The smallest strategic merge patch from one status to the other; undefined when there is none. */
 export function statusPatch(

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { messagePlace } from "../container/build.ts";
-import { LABEL } from "../container/names.ts";
+import { LABEL, nodeLabels } from "../container/names.ts";
 import { endContainer, endPod } from "../lifecycle/end.ts";
 import { startContainer } from "../lifecycle/start.ts";
 import { attemptOf, planContainers, type Kill } from "../plan/plan.ts";
@@ -39,6 +39,7 @@ async function dropOld(run: PodRun, container: SpecContainer): Promise<void> {
     run.messages.delete(instance.id);
     run.health.delete(instance.id);
     run.endedAt.delete(instance.id);
+    run.resized.delete(instance.id);
   }
 }
 
@@ -89,7 +90,7 @@ export const containers: PodStep = {
   erase: async (run) => {
     const { runtime, identity } = run.ctx;
     // Asked of the engine, since a container may have been made whose answer never arrived.
-    const left = await runtime.list({ [LABEL.node]: identity.node, [LABEL.podUid]: run.uid });
+    const left = await runtime.list({ ...nodeLabels(identity), [LABEL.podUid]: run.uid });
     await Promise.all(left.map(({ id }) => runtime.remove(id)));
     for (const { id } of left) run.removed.add(id);
     return true;

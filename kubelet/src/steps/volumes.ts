@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod } from "node:fs/promises";
 import type { Volume } from "@coracle/shared/api/generated/core-v1.ts";
 import { podIPs } from "../container/build.ts";
-import { LABEL, sandboxVolumePath } from "../container/names.ts";
+import { LABEL, nodeLabels, sandboxVolumePath } from "../container/names.ts";
 import { podEvent, sandboxOf, type PodRun } from "../pod.ts";
 import { planVolume } from "../volumes/index.ts";
 import { applyGroup } from "../volumes/ownership.ts";
@@ -94,7 +94,7 @@ export const volumes: PodStep = {
     const { runtime, identity } = run.ctx;
     if (run.source !== "orphan" && run.volumes.size === 0 && !(run.pod.spec?.volumes ?? []).length)
       return true;
-    const found = await runtime.listVolumes({ [LABEL.node]: identity.node, [LABEL.podUid]: run.uid });
+    const found = await runtime.listVolumes({ ...nodeLabels(identity), [LABEL.podUid]: run.uid });
     for (const { name } of found) await runtime.removeVolume(name);
     run.volumes.clear();
     return true;

@@ -25,7 +25,7 @@ const since = (request: LogRequest, now: number): number | undefined =>
       ? Date.parse(request.sinceTime)
       : undefined;
 
-/** Sends a container's log until it ends, the limit is reached or the reader goes away. */
+/** Sends a container's log until it ends for good, the limit is reached or the reader goes away. */
 export async function serveLogs(
   runtime: Runtime,
   pods: PodDirectory,
@@ -33,20 +33,47 @@ export async function serveLogs(
   channels: DuplexChannels,
   now: number,
 ): Promise<void> {
-  const container = findContainer(pods, request, request.previous === true);
+  const first = findContainer(pods, request, request.previous === true);
+  const follow = request.follow === true && request.previous !== true;
   const query: LogQuery = {
-    follow: request.follow === true && request.previous !== true,
+    follow,
     timestamps: request.timestamps === true,
     sinceMs: since(request, now),
     tail: request.tailLines,
   };
-  const wanted = request.stream === "Stdout" ? 1 : request.stream === "Stderr" ? 2 : undefined;
-  let left = request.limitBytes ?? Infinity;
-  for await (const { channel, data } of await runtime.logs(container.id, query, channels.aborted)) {
+  const wanted: 1 | 2 | undefined = request.stream === "Stdout" ? 1 : request.stream === "Stderr" ? 2 : undefined;
+  const limit = { left: request.limitBytes ?? Infinity };
+  await serveInstance(runtime, first.id, { query, wanted, limit }, channels);
+  if (!follow) return;
+  // A container that is restarted goes on talking: its next instance is followed from its first line.
+  let last = first.id;
+  while (limit.left > 0 && !channels.aborted.aborted) {
+    const next = await pods.successor(request.uid, request.container, last, channels.aborted);
+    if (!next) return;
+    const rest = { query: { ...query, sinceMs: undefined, tail: undefined }, wanted, limit };
+    await serveInstance(runtime, next.id, rest, channels);
+    last = next.id;
+  }
+}
+
+interface Reading {
+  readonly query: LogQuery;
+  readonly wanted: 1 | 2 | undefined;
+  readonly limit: { left: number };
+}
+
+/** One instance's log, to its end or the limit. */
+async function serveInstance(
+  runtime: Runtime,
+  id: string,
+  { query, wanted, limit }: Reading,
+  channels: DuplexChannels,
+): Promise<void> {
+  for await (const { channel, data } of await runtime.logs(id, query, channels.aborted)) {
     if (wanted !== undefined && channel !== wanted) continue;
-    const part = data.length > left ? data.subarray(0, left) : data;
+    const part = data.length > limit.left ? data.subarray(0, limit.left) : data;
     await channels.send(outputChannel, part);
-    left -= part.length;
-    if (left <= 0) return;
+    limit.left -= part.length;
+    if (limit.left <= 0) return;
   }
 }

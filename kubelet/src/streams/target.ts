@@ -19,6 +19,13 @@ export interface PodDirectory {
   /** The pod's address. */
   address(uid: string): string | undefined;
   has(uid: string): boolean;
+  /** Resolves when the container runs again after the given instance; undefined when it will not. */
+  successor(
+    uid: string,
+    container: string,
+    after: string,
+    signal: AbortSignal,
+  ): Promise<StreamContainer | undefined>;
 }
 
 export interface ContainerTarget {

@@ -10,7 +10,8 @@ import { formatTime } from "@coracle/shared/meta/time.ts";
 import { readConfig } from "../config.ts";
 import { LABEL } from "../container/names.ts";
 import { createKubelet, type Kubelet } from "../kubelet.ts";
-import type { PodNetwork } from "../network/network.ts";
+import { createHollowNetwork } from "../network/hollow.ts";
+import type { NodeNetwork } from "../network/node-network.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createNodeStorage } from "../storage.ts";
 import { createMemoryClient, type MemoryClient } from "./memory-client.ts";
@@ -41,7 +42,7 @@ export interface Harness {
 
 export interface HarnessOptions {
   readonly runtime: Runtime;
-  readonly network?: PodNetwork | undefined;
+  readonly network?: NodeNetwork | undefined;
   readonly services?: readonly Service[] | undefined;
   readonly now?: (() => number) | undefined;
   /** Without a file system of containers: the fake engine. */
@@ -49,30 +50,6 @@ export interface HarnessOptions {
 }
 
 export const NAMESPACE = "test";
-
-/** A network that gives out addresses and moves no packet. */
-export function addressesOnly(): PodNetwork {
-  const addresses = new Map<string, string>();
-  const attached = new Set<string>();
-  let next = 2;
-  return {
-    ready: true,
-    whenReady: () => Promise.resolve(),
-    allocate: (uid) => {
-      const address = addresses.get(uid) ?? `10.244.9.${next++}`;
-      addresses.set(uid, address);
-      return address;
-    },
-    claim: (uid, address) => addresses.set(uid, address).has(uid),
-    release: (uid) => void addresses.delete(uid),
-    attach: ({ uid }) => Promise.resolve(void attached.add(uid)),
-    attached: (uid) => attached.has(uid),
-    wired: () => Promise.resolve(true),
-    detach: (uid) => Promise.resolve(void attached.delete(uid)),
-    setHostPorts: () => Promise.resolve(),
-    removeStrangers: () => Promise.resolve(),
-  };
-}
 
 export async function createHarness(options: HarnessOptions): Promise<Harness> {
   const { runtime } = options;
@@ -84,7 +61,8 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
   log.level = process.env["CORACLE_LOG_LEVEL"] ?? "error";
   const place = createNodeStorage({ here: data, engine: data });
   const storage = options.hollow ? { ...place, rootOf: () => undefined } : place;
-  const network = options.network ?? addressesOnly();
+  const network = options.network ?? createHollowNetwork();
+  if (!network.ready) await network.configure("10.244.9.0/24");
   let stop = new AbortController();
 
   const launch = async (): Promise<Kubelet> => {

@@ -24,7 +24,10 @@ function mergeStatus(old: PodStatus, patch: Record<string, unknown>): PodStatus 
     if (value === null) delete merged[key];
     else if (key === "conditions") {
       const byType = new Map((old.conditions ?? []).map((c) => [c.type, c]));
-      for (const c of value as PodCondition[]) byType.set(c.type, c);
+      for (const c of value as (PodCondition & { $patch?: string })[]) {
+        if (c.$patch === "delete") byType.delete(c.type);
+        else byType.set(c.type, c);
+      }
       merged[key] = [...byType.values()];
     } else if (Array.isArray(value)) merged[key] = value.filter((v) => !(v as { $patch?: string }).$patch);
     else merged[key] = value;
