@@ -63,6 +63,8 @@ test("a stopped kubelet's node turns NotReady and its pods are replaced elsewher
         "-a",
         "--filter",
         `label=io.coracle.node=${lost}`,
+        "--filter",
+        `label=io.coracle.cluster=${project}`,
         "--format",
         '{{.Label "io.kubernetes.pod.uid"}}',
       );
