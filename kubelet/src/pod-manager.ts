@@ -33,6 +33,7 @@ export interface PodManager {
   setMirrors(mirrorOf: (pod: Pod) => Pod | undefined): void;
   get(uid: string): PodRun | undefined;
   runs(): Iterable<PodRun>;
+  /** Something the pod refers to changed. */
   wake(uid: string): void;
   /** Resolves when no task of any pod runs; for a clean stop. */
   idle(): Promise<void>;
@@ -206,7 +207,12 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     runs: function* () {
       for (const { run } of entries.values()) yield run;
     },
-    wake: (uid) => entries.get(uid)?.worker.wake(true),
+    wake(uid) {
+      const entry = entries.get(uid);
+      // What failed for want of something may have it now.
+      entry?.run.retryAt.clear();
+      entry?.worker.wake(true);
+    },
     idle: async () => {
       await Promise.all([...entries.values()].map(({ run }) => run.tasks.idle()));
     },

@@ -141,8 +141,8 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   }
   run.prepared.clear();
   run.waiting.delete(name);
-  const instance = await ctx.engine.refresh(prepared.id);
   podEvent(run, "Normal", "Started", "Container started", container);
+  const instance = await ctx.engine.refresh(prepared.id);
   if (!instance) return;
   watchHealth(run, container, instance);
   const health = run.health.get(prepared.id);
