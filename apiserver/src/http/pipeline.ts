@@ -141,7 +141,7 @@ function callOf(registry: Registry, { request, info, user }: Asked): { call: Cal
   if (!served) throw pathNotFound();
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
-  const { deprecation } = served.kind.custom ?? {};
+  const deprecation = served.kind.deprecation ?? served.kind.custom?.deprecation;
   if (deprecation) warn(deprecation);
   return { call: { request, info, user, served, warn, pathHasName: namesObject(request, info) }, warnings };
 }

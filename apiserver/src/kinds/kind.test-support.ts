@@ -8,6 +8,7 @@ import {
   validate,
   validateStatusUpdate,
   validateUpdate,
+  warn,
 } from "../registry/strategy.ts";
 import { contextFor, now } from "./arbitrary.test-support.ts";
 
@@ -57,6 +58,21 @@ export function updateRefusals(
   if (ctx.subresource === "status") return text(validateStatusUpdate(kind, next, old, context));
   prepareForUpdate(kind, next, old, context);
   return text(validateUpdate(kind, next, old, context));
+}
+
+/** What a client is warned of when it creates an object, or changes it when `change` is given. */
+export function warnings(kind: Kind, body: Body, change?: (object: KubeObject) => void): string[] {
+  const texts: string[] = [];
+  const ctx = contextFor({ warn: (text) => texts.push(text) });
+  const made = created(kind, body, ctx);
+  if (!change) warn(kind, made, undefined, ctx);
+  else {
+    made.metadata.generation = 1;
+    const next = structuredClone(made);
+    change(next);
+    warn(kind, next, made, ctx);
+  }
+  return texts;
 }
 
 /** A line of `kubectl get`: column names in capitals, with their cells; wide ones too. */

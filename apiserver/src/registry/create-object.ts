@@ -14,7 +14,7 @@ import { generateName } from "./names.ts";
 import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
 import type { ServedResource } from "./resources.ts";
 import { notWritten, written } from "./storage-text.ts";
-import { allocate, prepareForCreate, refuseInvalid, setDefaults, validate } from "./strategy.ts";
+import { allocate, prepareForCreate, refuseInvalid, setDefaults, validate, warn } from "./strategy.ts";
 
 export interface CreateRequest {
   readonly served: ServedResource;
@@ -80,6 +80,7 @@ async function createOnce(
     trackCreate(request.served, object, { manager: request.fieldManager, now: registry.now() });
   const { name = "" } = object.metadata;
   refuseInvalid(kind, name, [...validateMeta(kind, object.metadata), ...validate(kind, object, ctx)]);
+  warn(kind, object, undefined, ctx);
   await admitValidate(registry, { ...scope, name }, object);
   return storeNew(registry, { request, ctx, object });
 }

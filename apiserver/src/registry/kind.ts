@@ -79,6 +79,10 @@ export interface Kind {
   readonly prepareForUpdate?: ((object: never, old: never, ctx: WriteContext) => void) | undefined;
   readonly validate?: ((object: never, ctx: WriteContext) => FieldError[]) | undefined;
   readonly validateUpdate?: ((object: never, old: never, ctx: WriteContext) => FieldError[]) | undefined;
+  /** What is accepted but advised against, for the client to read; on updates of the main resource and of scale too, with the old state. */
+  readonly warnings?: ((object: never, old: undefined) => string[]) | undefined;
+  /** Sent with every answer about a resource that one should no longer use. */
+  readonly deprecation?: string | undefined;
   /** True: the registry keeps `status` out of main writes, and everything but `status` (and some metadata) out of /status writes. */
   readonly status: boolean;
   /** Clients may set `status` when they create (Node: the kubelet registers with it). */
@@ -153,6 +157,8 @@ export interface KindDeclaration<T> {
   readonly prepareForUpdate?: (object: T, old: T, ctx: WriteContext) => void;
   readonly validate?: (object: T, ctx: WriteContext) => FieldError[];
   readonly validateUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
+  readonly warnings?: (object: T, old: T | undefined) => string[];
+  readonly deprecation?: string;
   readonly status?: boolean;
   readonly statusOnCreate?: boolean;
   readonly createOnUpdate?: boolean;

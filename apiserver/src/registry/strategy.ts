@@ -34,6 +34,13 @@ export const validateStatusUpdate = (
 ): FieldError[] =>
   (kind.validateStatusUpdate as OnUpdate<FieldError[]> | undefined)?.(object, old, ctx) ?? [];
 
+/** Tells the client what is advised against in an object that has been found valid. */
+export function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, ctx: WriteContext): void {
+  if (ctx.subresource === "status") return;
+  const advice = kind.warnings as ((object: KubeObject, old: KubeObject | undefined) => string[]) | undefined;
+  for (const text of advice?.(object, old) ?? []) ctx.warn(text);
+}
+
 /** Reserves what the object needs; nothing when the kind reserves nothing. */
 export const allocate = async (
   kind: Kind,

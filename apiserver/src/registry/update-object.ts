@@ -24,6 +24,7 @@ import {
   validate,
   validateStatusUpdate,
   validateUpdate,
+  warn,
 } from "./strategy.ts";
 
 export interface UpdateRequest {
@@ -125,6 +126,7 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
     trackUpdate(request.served, object, old, { manager, subresource, now: registry.now() });
   }
   refuseInvalid(kind, request.name, updateErrors(kind, object, old, ctx));
+  warn(kind, object, old, ctx);
   await admitValidate(registry, scope, object, old);
   return storeUpdate(registry, request, { ...target, object, ctx });
 }

@@ -7,6 +7,7 @@ export const componentStatuses = defineKind<ComponentStatus>({
   kind: "ComponentStatus",
   plural: "componentstatuses",
   shortNames: ["cs"],
+  deprecation: "v1 ComponentStatus is deprecated in v1.19+",
   namespaced: false,
   verbs: ["get", "list"],
   columns: [

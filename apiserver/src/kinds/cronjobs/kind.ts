@@ -3,6 +3,7 @@ import { invalidValue, notSupported, path, required, type FieldError } from "../
 import { defineKind } from "../../registry/kind.ts";
 import { setJobTemplateDefaults } from "../jobs/kind.ts";
 import { validateJobSpec } from "../jobs/validate.ts";
+import { jobWarnings } from "../jobs/warnings.ts";
 import {
   ageColumn,
   column,
@@ -15,6 +16,7 @@ import {
 } from "../shared/columns.ts";
 import { cronProblem, hasTimeZone, timeZoneProblem } from "../shared/cron.ts";
 import { since } from "../shared/duration.ts";
+import { nameWarning } from "../shared/pod/warnings.ts";
 import { validateNonNegative } from "../shared/workload.ts";
 
 const root = path("spec");
@@ -33,6 +35,10 @@ export const cronJobs = defineKind<CronJob>({
   },
   validate,
   validateUpdate: validateSpec,
+  warnings: (cron, old) => [
+    ...nameWarning(cron, old),
+    ...jobWarnings(cron.spec?.jobTemplate?.spec, root.child("jobTemplate", "spec"), cron, old),
+  ],
   columns: [
     nameColumn,
     column("Schedule", (cron) => cron.spec?.schedule ?? ""),

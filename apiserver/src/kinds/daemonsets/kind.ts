@@ -19,6 +19,7 @@ import {
   wide,
 } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import { templateWarnings } from "../shared/pod/warnings.ts";
 import {
   amountOf,
   notMoreThanAll,
@@ -53,6 +54,7 @@ export const daemonSets = defineKind<DaemonSet>({
     ...validate(ds),
     ...validateImmutable(ds.spec?.selector, old.spec?.selector, root.child("selector")),
   ],
+  warnings: (ds, old) => templateWarnings(ds.spec?.template, root.child("template"), ds, old),
   validateStatusUpdate: (ds) =>
     validateCounters(
       ds.status,

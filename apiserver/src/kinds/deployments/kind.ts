@@ -11,6 +11,7 @@ import {
   wide,
 } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import { nameWarning, templateWarnings } from "../shared/pod/warnings.ts";
 import { selectorText } from "../shared/selector.ts";
 import { validateImmutable } from "../shared/workload.ts";
 import { validateDeployment, validateDeploymentStatus } from "./validate.ts";
@@ -31,6 +32,10 @@ export const deployments = defineKind<Deployment>({
   validateUpdate: (deployment, old) => [
     ...validateDeployment(deployment),
     ...validateImmutable(deployment.spec?.selector, old.spec?.selector, path("spec", "selector")),
+  ],
+  warnings: (deployment, old) => [
+    ...nameWarning(deployment, old),
+    ...templateWarnings(deployment.spec?.template, path("spec", "template"), deployment, old),
   ],
   validateStatusUpdate: validateDeploymentStatus,
   scale: {

@@ -22,6 +22,7 @@ export const endpoints = defineKind<Endpoints>({
   kind: "Endpoints",
   plural: "endpoints",
   shortNames: ["ep"],
+  deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
   namespaced: true,
   createOnUpdate: true,
   setDefaults: (object) => {

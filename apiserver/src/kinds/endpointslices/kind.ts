@@ -42,6 +42,10 @@ export const endpointSlices = defineKind<EndpointSlice>({
     ...validate(slice),
     ...(slice.addressType === old.addressType ? [] : [immutable(path("addressType"), slice.addressType)]),
   ],
+  warnings: (slice, old) =>
+    slice.addressType === "FQDN" && !old
+      ? [`${path("spec", "addressType").text}: FQDN type is deprecated.`]
+      : [],
   columns: [
     nameColumn,
     column("AddressType", (slice) => slice.addressType ?? ""),

@@ -1,10 +1,13 @@
 import type { Job, JobSpec } from "@coracle/shared/api/generated/batch-v1.ts";
+import { path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, containerColumns, nameColumn, selectorCell, wide } from "../shared/columns.ts";
 import { humanDuration } from "../shared/duration.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import { nameWarning } from "../shared/pod/warnings.ts";
 import { validateJobStatus } from "./validate-status.ts";
 import { validateJob, validateJobUpdate } from "./validate.ts";
+import { jobWarnings } from "./warnings.ts";
 
 export const jobs = defineKind<Job>({
   group: "batch",
@@ -23,6 +26,7 @@ export const jobs = defineKind<Job>({
   },
   validate: validateJob,
   validateUpdate: validateJobUpdate,
+  warnings: (job, old) => [...nameWarning(job, old), ...jobWarnings(job.spec, path("spec"), job, old)],
   validateStatusUpdate: validateJobStatus,
   selectableFields: { "status.successful": (job) => String(job.status?.succeeded ?? 0) },
   columns: [

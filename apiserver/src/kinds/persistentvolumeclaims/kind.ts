@@ -1,7 +1,14 @@
 import type { PersistentVolumeClaim } from "@coracle/shared/api/generated/core-v1.ts";
 import { forbiddenField, path, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
-import { accessModesCell, validateAccessModes, validateClaimSpec, volumeClassOf } from "../shared/claim.ts";
+import {
+  accessModesCell,
+  claimWarnings,
+  classAnnotationWarning,
+  validateAccessModes,
+  validateClaimSpec,
+  volumeClassOf,
+} from "../shared/claim.ts";
 import { ageColumn, column, nameColumn, wide } from "../shared/columns.ts";
 import { differenceText } from "../shared/difference.ts";
 import { semanticEqual } from "../shared/equal.ts";
@@ -24,6 +31,7 @@ export const persistentVolumeClaims = defineKind<PersistentVolumeClaim>({
   },
   validate: (claim) => validateClaimSpec(claim.spec, root),
   validateUpdate,
+  warnings: (claim) => [...classAnnotationWarning(claim.metadata), ...claimWarnings(claim.spec, root)],
   validateStatusUpdate: (claim) =>
     claim.status?.accessModes?.length
       ? validateAccessModes(claim.status.accessModes, path("status", "accessModes"))

@@ -1,8 +1,11 @@
 import type { PersistentVolume } from "@coracle/shared/api/generated/core-v1.ts";
+import { path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
-import { accessModesCell, volumeClassOf } from "../shared/claim.ts";
+import { accessModesCell, classAnnotationWarning, volumeClassOf } from "../shared/claim.ts";
 import { ageColumn, column, nameColumn, wide } from "../shared/columns.ts";
+import { nodeTermWarnings } from "../shared/node-labels.ts";
 import { roundUp } from "../shared/pod/defaults.ts";
+import { pluginWarnings } from "../shared/pod/warnings-volume.ts";
 import { canonical } from "../shared/quantity.ts";
 import { validateVolume, validateVolumeUpdate } from "./validate.ts";
 
@@ -18,6 +21,7 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   },
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
+  warnings,
   selectableFields: { "spec.claimRef.name": (volume) => volume.spec?.claimRef?.name ?? "" },
   columns: [
     nameColumn,
@@ -37,6 +41,23 @@ export const persistentVolumes = defineKind<PersistentVolume>({
     wide(column("VolumeMode", (volume) => volume.spec?.volumeMode ?? "<unset>")),
   ],
 });
+
+function warnings({ metadata, spec }: PersistentVolume): string[] {
+  const root = path("spec");
+  const terms = root.child("nodeAffinity", "required", "nodeSelectorTerms");
+  return [
+    ...classAnnotationWarning(metadata),
+    ...(spec?.persistentVolumeReclaimPolicy === "Recycle"
+      ? [
+          `${root.child("persistentVolumeReclaimPolicy").text}: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.`,
+        ]
+      : []),
+    ...(spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap((term, i) =>
+      nodeTermWarnings(term, terms.index(i)),
+    ),
+    ...pluginWarnings(spec ?? {}, root),
+  ];
+}
 
 const seconds = (now: Date): string => now.toISOString().replace(/\.\d+Z$/, "Z");
 

@@ -1,6 +1,8 @@
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { setPodDefaults } from "../shared/pod/defaults.ts";
+import { nameWarning, podWarnings } from "../shared/pod/warnings.ts";
 import { podColumns } from "./columns.ts";
 import { preparePodForCreate, preparePodForUpdate } from "./prepare.ts";
 import { validatePodStatusUpdate } from "./validate-status.ts";
@@ -20,6 +22,9 @@ export const pods = defineKind<Pod>({
   prepareForUpdate: preparePodForUpdate,
   validate: validateNewPod,
   validateUpdate: validatePodUpdate,
+  // On updates none: those come from loops, and often.
+  warnings: (pod, old) =>
+    old ? [] : [...nameWarning(pod, old, "the Pod's hostname"), ...podWarnings(pod, path())],
   validateStatusUpdate: validatePodStatusUpdate,
   gracefulDelete: { gracePeriodSeconds },
   selectableFields: {

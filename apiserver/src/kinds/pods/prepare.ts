@@ -10,7 +10,6 @@ export function preparePodForCreate(pod: Pod, ctx: WriteContext): void {
     ...(pod.spec ? { qosClass: qosClass(pod.spec) } : {}),
     ...(gated ? { conditions: [gatedCondition(ctx.now())] } : {}),
   };
-  warnAboutPod(pod.spec, ctx);
 }
 
 const gatedCondition = (now: Date) => ({
@@ -47,23 +46,4 @@ function keepAllButResources(pod: Pod, old: PodSpec): void {
     }
   if (wanted?.resources) spec.resources = wanted.resources;
   pod.spec = spec;
-}
-
-/** What upstream accepts but advises against. */
-function warnAboutPod(spec: PodSpec | undefined, ctx: WriteContext): void {
-  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
-  containers.forEach((container) => {
-    const seen = new Set<string>();
-    (container.env ?? []).forEach((variable) => {
-      if (seen.has(variable.name) && !variable.value?.includes(`$(${variable.name})`))
-        ctx.warn(
-          `container "${container.name}": environment variable "${variable.name}" is set more than once; the last value wins`,
-        );
-      seen.add(variable.name);
-    });
-  });
-  if (spec?.terminationGracePeriodSeconds !== undefined && spec.terminationGracePeriodSeconds < 0)
-    ctx.warn(
-      "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
-    );
 }

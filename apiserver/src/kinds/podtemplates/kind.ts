@@ -4,6 +4,7 @@ import { defineKind } from "../../registry/kind.ts";
 import { column, labelsCell, nameColumn } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
 import { validatePodTemplate } from "../shared/pod/validate-spec.ts";
+import { templateWarnings } from "../shared/pod/warnings.ts";
 
 export const podTemplates = defineKind<PodTemplate>({
   kind: "PodTemplate",
@@ -13,6 +14,7 @@ export const podTemplates = defineKind<PodTemplate>({
   setDefaults: (object) => setPodTemplateDefaults(object.template),
   validate: (object) => validatePodTemplate(object.template, path("template")),
   validateUpdate: (object) => validatePodTemplate(object.template, path("template")),
+  warnings: (object, old) => templateWarnings(object.template, path("template"), object, old),
   columns: [
     nameColumn,
     column("Containers", (o) => (o.template?.spec?.containers ?? []).map((c) => c.name).join(",")),

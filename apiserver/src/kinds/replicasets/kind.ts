@@ -11,6 +11,7 @@ import {
   wide,
 } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import { nameWarning, templateWarnings } from "../shared/pod/warnings.ts";
 import { selectorText } from "../shared/selector.ts";
 import {
   validateCounters,
@@ -37,6 +38,10 @@ export const replicaSets = defineKind<ReplicaSet>({
   validateUpdate: (rs, old) => [
     ...validate(rs),
     ...validateImmutable(rs.spec?.selector, old.spec?.selector, spec.child("selector")),
+  ],
+  warnings: (rs, old) => [
+    ...nameWarning(rs, old),
+    ...templateWarnings(rs.spec?.template, spec.child("template"), rs, old),
   ],
   validateStatusUpdate: validateStatus,
   scale: {

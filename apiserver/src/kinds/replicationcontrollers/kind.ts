@@ -12,6 +12,7 @@ import {
   wide,
 } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
+import { nameWarning, templateWarnings } from "../shared/pod/warnings.ts";
 import { labelsText, validateLabels } from "../shared/selector.ts";
 import { validateNonNegative, validateOwnedTemplate } from "../shared/workload.ts";
 
@@ -31,6 +32,10 @@ export const replicationControllers = defineKind<ReplicationController>({
   },
   validate,
   validateUpdate: validate,
+  warnings: (rc, old) => [
+    ...nameWarning(rc, old),
+    ...templateWarnings(rc.spec?.template, spec.child("template"), rc, old),
+  ],
   validateStatusUpdate: (rc) => validateReplicaCounts(rc.status),
   scale: {
     specReplicas: (rc) => rc.spec?.replicas ?? 0,

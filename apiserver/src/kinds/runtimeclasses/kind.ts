@@ -3,6 +3,7 @@ import { path, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn } from "../shared/columns.ts";
 import { check, dnsLabel } from "../shared/names.ts";
+import { nodeLabelDeprecation } from "../shared/node-labels.ts";
 import { roundUp } from "../shared/pod/defaults.ts";
 import { validateResourceName, validateResourceValue } from "../shared/pod/resources.ts";
 import { validateTolerations } from "../shared/pod/validate-scheduling.ts";
@@ -21,6 +22,11 @@ export const runtimeClasses = defineKind<RuntimeClass>({
     ...validate(cls),
     ...validateImmutable(cls.handler, old.handler, path("handler")),
   ],
+  warnings: ({ scheduling }) =>
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+      const text = nodeLabelDeprecation(key);
+      return text ? [`${path("scheduling", "nodeSelector").text}: ${text}`] : [];
+    }),
   columns: [nameColumn, column("Handler", (cls) => cls.handler ?? ""), ageColumn],
 });
 

@@ -4,6 +4,7 @@ import { allocateService, releaseService } from "./allocate.ts";
 import { serviceColumns } from "./columns.ts";
 import { setServiceDefaults } from "./defaults.ts";
 import { prepareServiceForCreate, prepareServiceForUpdate } from "./prepare.ts";
+import { serviceWarnings } from "./warnings.ts";
 import { validateService, validateServiceStatus, validateServiceUpdate } from "./validate.ts";
 
 export const services = defineKind<Service>({
@@ -20,6 +21,7 @@ export const services = defineKind<Service>({
   prepareForUpdate: prepareServiceForUpdate,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  warnings: serviceWarnings,
   validateStatusUpdate: validateServiceStatus,
   allocate: allocateService,
   release: releaseService,

@@ -1,4 +1,5 @@
 import type { PersistentVolumeClaimSpec } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ObjectMeta } from "@coracle/shared/api/generated/meta-v1.ts";
 import {
   forbiddenField,
   invalidValue,
@@ -8,7 +9,7 @@ import {
   type Path,
 } from "../../registry/field.ts";
 import { check, dnsSubdomain } from "./names.ts";
-import { canonical, nano } from "./quantity.ts";
+import { canonical, fractionWarning, nano } from "./quantity.ts";
 import { validateLabelSelector } from "./selector.ts";
 
 export const accessModes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
@@ -31,6 +32,12 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec | undefined, p
       : []),
   ];
 }
+
+/** Half a byte can not be had. */
+export const claimWarnings = (spec: PersistentVolumeClaimSpec | undefined, path: Path): string[] =>
+  (["requests", "limits"] as const).flatMap((field) =>
+    fractionWarning(spec?.resources?.[field]?.["storage"], path.child("resources", field).key("storage")),
+  );
 
 export function validateAccessModes(modes: readonly string[] | undefined, path: Path): FieldError[] {
   if (!modes?.length) return [required(path, "at least 1 access mode is required")];
@@ -85,11 +92,17 @@ const shortModes = [
 export const accessModesCell = (modes: readonly string[] | undefined): string =>
   shortModes.flatMap(([mode, short]) => (modes?.includes(mode) ? [short] : [])).join(",");
 
+const classAnnotation = "volume.beta.kubernetes.io/storage-class";
+
+export const classAnnotationWarning = ({ annotations = {} }: ObjectMeta): string[] =>
+  classAnnotation in annotations
+    ? [
+        `metadata.annotations[${classAnnotation}]: deprecated since v1.8; use "storageClassName" attribute instead`,
+      ]
+    : [];
+
 /** The class by field, or by the annotation that came before the field. */
 export const volumeClassOf = (object: {
   metadata: { annotations?: Record<string, string> | undefined };
   spec?: { storageClassName?: string | undefined } | undefined;
-}): string =>
-  object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ??
-  object.spec?.storageClassName ??
-  "";
+}): string => object.metadata.annotations?.[classAnnotation] ?? object.spec?.storageClassName ?? "";

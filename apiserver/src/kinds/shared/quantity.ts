@@ -4,6 +4,7 @@ import {
   tryParseQuantity,
   zeroQuantity,
 } from "@coracle/shared/meta/quantity.ts";
+import type { Path } from "../../registry/field.ts";
 
 const one = 1_000_000_000n;
 const milli = one / 1000n;
@@ -34,3 +35,11 @@ export function addQuantities(texts: readonly (string | undefined)[]): string {
   const parsed = texts.flatMap((text) => (text === undefined ? [] : (tryParseQuantity(text) ?? [])));
   return formatQuantity(parsed.reduce(add, zeroQuantity));
 }
+
+/** Says so when an amount of bytes is no whole number. */
+export const fractionWarning = (value: string | undefined, at: Path): string[] =>
+  value === undefined || isWhole(value)
+    ? []
+    : [
+        `${at.text}: fractional byte value ${JSON.stringify(canonical(value))} is invalid, must be an integer`,
+      ];

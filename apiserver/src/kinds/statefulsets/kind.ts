@@ -1,8 +1,11 @@
 import type { StatefulSet } from "@coracle/shared/api/generated/apps-v1.ts";
+import { path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
+import { claimWarnings } from "../shared/claim.ts";
 import { ageColumn, column, containerColumns, nameColumn } from "../shared/columns.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
 import { setClaimSpecDefaults } from "../shared/pod/volume-defaults.ts";
+import { templateWarnings } from "../shared/pod/warnings.ts";
 import { selectorText } from "../shared/selector.ts";
 import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from "./validate.ts";
 
@@ -20,6 +23,7 @@ export const statefulSets = defineKind<StatefulSet>({
   },
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
+  warnings,
   validateStatusUpdate: validateStatefulSetStatus,
   scale: {
     specReplicas: (set) => set.spec?.replicas ?? 0,
@@ -36,6 +40,22 @@ export const statefulSets = defineKind<StatefulSet>({
     ...containerColumns<StatefulSet>((set) => set.spec?.template?.spec?.containers),
   ],
 });
+
+function warnings(set: StatefulSet, old: StatefulSet | undefined): string[] {
+  const root = path("spec");
+  const { template, volumeClaimTemplates = [], revisionHistoryLimit = 0 } = set.spec ?? {};
+  return [
+    ...templateWarnings(template, root.child("template"), set, old),
+    ...volumeClaimTemplates.flatMap((claim, i) =>
+      claimWarnings(claim.spec, root.child("volumeClaimTemplates").index(i)),
+    ),
+    ...(revisionHistoryLimit < 0
+      ? [
+          `${root.child("revisionHistoryLimit").text}: a negative value retains all historical revisions; a value >= 0 is recommended`,
+        ]
+      : []),
+  ];
+}
 
 function setDefaults({ spec }: StatefulSet): void {
   if (!spec) return;

@@ -48,7 +48,6 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
     ...validateStrategy(spec),
     ...validateNonNegative(spec.replicas, root.child("replicas")),
     ...validateNonNegative(spec.minReadySeconds, root.child("minReadySeconds")),
-    ...validateNonNegative(spec.revisionHistoryLimit, root.child("revisionHistoryLimit")),
     ...validateNonNegative(spec.ordinals?.start, root.child("ordinals", "start")),
     ...validateSelectorAndTemplate(withClaims(spec), root, {
       selectorOf: "statefulset",

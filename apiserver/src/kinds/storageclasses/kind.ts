@@ -12,6 +12,7 @@ import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, booleanColumn, column, nameColumn } from "../shared/columns.ts";
 import { semanticEqual } from "../shared/equal.ts";
 import { check, labelValue, qualifiedName } from "../shared/names.ts";
+import { nodeLabelDeprecation } from "../shared/node-labels.ts";
 import { validateImmutable } from "../shared/workload.ts";
 
 const defaultAnnotations = [
@@ -31,6 +32,7 @@ export const storageClasses = defineKind<StorageClass>({
   },
   validate,
   validateUpdate,
+  warnings,
   columns: [
     { ...nameColumn, value: nameCell },
     column("Provisioner", (cls) => cls.provisioner ?? ""),
@@ -40,6 +42,16 @@ export const storageClasses = defineKind<StorageClass>({
     ageColumn,
   ],
 });
+
+function warnings({ allowedTopologies = [] }: StorageClass): string[] {
+  return allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>
+    matchLabelExpressions.flatMap(({ key }, j) => {
+      const at = path("allowedTopologies").index(i).child("matchLabelExpressions").index(j);
+      const text = nodeLabelDeprecation(key);
+      return text ? [`${at.child("key").text}: ${text}`] : [];
+    }),
+  );
+}
 
 function nameCell({ metadata }: { metadata: StorageClass["metadata"] }): string {
   const isDefault = defaultAnnotations.some((key) => metadata.annotations?.[key] === "true");
