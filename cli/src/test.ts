@@ -1,11 +1,14 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { buildImages } from "../../images/build.ts";
+import { RunError } from "../../images/run.ts";
 import { exec, UserError } from "./exec.ts";
 import { checkout, kubeconfigPath, state } from "./paths.ts";
 import { toolPath } from "./tools.ts";
 import { up } from "./up.ts";
 
-export const SUITES = ["unit", "integration", "e2e"] as const;
+/** In the order they run: what fails fast comes first. */
+export const SUITES = ["check", "unit", "integration", "e2e"] as const;
 export type Suite = (typeof SUITES)[number];
 
 interface Counts {
@@ -50,14 +53,34 @@ async function runSuite(suite: Suite, filters: readonly string[]): Promise<Count
   return { passed: numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-/** Brings up what the end-to-end tests need; a cluster that does not come up is one failure. */
-async function prepareCluster(): Promise<boolean> {
-  try {
+/** Formatting, lint and types, which count as one test. */
+async function runCheck(): Promise<Counts> {
+  console.log("\n# check");
+  let good = true;
+  for (const [command, ...args] of [
+    ["oxfmt", "--check", "."],
+    ["oxlint", "--type-aware", "--deny-warnings"],
+    ["tsc", "-p", "tsconfig.json"],
+  ] as const)
+    good = (await exec(join(checkout, "node_modules/.bin", command), args, { cwd: checkout })) === 0 && good;
+  return good ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+const preparations: Partial<Record<Suite, () => Promise<void>>> = {
+  integration: async () => void (await buildImages({ tests: true })),
+  e2e: async () => {
     await toolPath("kubectl", { own: true });
     await up({ testImages: true });
+  },
+};
+
+/** Brings up what a suite needs; when it does not come up, that is one failure. */
+async function prepare(suite: Suite): Promise<boolean> {
+  try {
+    await preparations[suite]?.();
     return true;
   } catch (error) {
-    console.error(error instanceof UserError ? error.message : error);
+    console.error(error instanceof UserError || error instanceof RunError ? error.message : error);
     return false;
   }
 }
@@ -67,11 +90,12 @@ export async function test(suites: readonly Suite[], filters: readonly string[])
   await mkdir(state, { recursive: true });
   const total: Counts = { passed: 0, failed: 0 };
   for (const suite of SUITES.filter((name) => suites.includes(name))) {
-    if (suite === "e2e" && !(await prepareCluster())) {
+    if (suite === "check" && filters.length > 0) continue; // It is of the whole tree.
+    if (!(await prepare(suite))) {
       total.failed++;
       continue;
     }
-    const counts = await runSuite(suite, filters);
+    const counts = suite === "check" ? await runCheck() : await runSuite(suite, filters);
     total.passed += counts.passed;
     total.failed += counts.failed;
   }
