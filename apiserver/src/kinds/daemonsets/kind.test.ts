@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import type { DaemonSet } from "@coracle/shared/api/generated/apps-v1.ts";
+import { prepareForUpdate } from "../../registry/strategy.ts";
+import { contextFor } from "../arbitrary.test-support.ts";
 import { columnNames, created, refusals, row } from "../kind.test-support.ts";
 import { daemonSets } from "./kind.ts";
 
@@ -14,6 +17,19 @@ test("defaults", () => {
     revisionHistoryLimit: 10,
     updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
   });
+});
+
+test("counts the changes of its template", () => {
+  const changed = (change: (ds: DaemonSet) => void): string | undefined => {
+    const old = created(daemonSets, spec());
+    const next = structuredClone(old);
+    change(next as unknown as DaemonSet);
+    prepareForUpdate(daemonSets, next, old, contextFor());
+    return next.metadata.annotations?.["deprecated.daemonset.template.generation"];
+  };
+  expect(changed(() => undefined)).toBe("1");
+  expect(changed((ds) => delete ds.metadata.annotations)).toBe("1");
+  expect(changed((ds) => Object.assign(ds.spec?.template.spec ?? {}, { hostNetwork: true }))).toBe("2");
 });
 
 test.each<[object, string[]]>([

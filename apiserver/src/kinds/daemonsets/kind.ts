@@ -18,11 +18,13 @@ import {
   selectorCell,
   wide,
 } from "../shared/columns.ts";
+import { semanticEqual } from "../shared/equal.ts";
 import { setPodTemplateDefaults } from "../shared/pod/defaults.ts";
 import { templateWarnings } from "../shared/pod/warnings.ts";
 import {
   amountOf,
   notMoreThanAll,
+  validateCollisions,
   validateCounters,
   validateImmutable,
   validateIntOrPercent,
@@ -48,6 +50,12 @@ export const daemonSets = defineKind<DaemonSet>({
       desiredNumberScheduled: 0,
       numberReady: 0,
     };
+    setTemplateGeneration(ds, 1);
+  },
+  prepareForUpdate: (ds, old) => {
+    const generation = templateGeneration(old);
+    const changed = !semanticEqual(ds.spec?.template, old.spec?.template);
+    setTemplateGeneration(ds, changed ? generation + 1 : generation);
   },
   validate,
   validateUpdate: (ds, old) => [
@@ -55,22 +63,10 @@ export const daemonSets = defineKind<DaemonSet>({
     ...validateImmutable(ds.spec?.selector, old.spec?.selector, root.child("selector")),
   ],
   warnings: (ds, old) => templateWarnings(ds.spec?.template, root.child("template"), ds, old),
-  validateStatusUpdate: (ds) =>
-    validateCounters(
-      ds.status,
-      [
-        "currentNumberScheduled",
-        "numberMisscheduled",
-        "desiredNumberScheduled",
-        "numberReady",
-        "observedGeneration",
-        "updatedNumberScheduled",
-        "numberAvailable",
-        "numberUnavailable",
-        "collisionCount",
-      ],
-      path("status"),
-    ),
+  validateStatusUpdate: (ds, old) => [
+    ...validateCounters(ds.status, counters, path("status")),
+    ...validateCollisions(ds.status?.collisionCount, old.status?.collisionCount),
+  ],
   columns: [
     nameColumn,
     integerColumn("Desired", (ds) => ds.status?.desiredNumberScheduled ?? 0),
@@ -84,6 +80,28 @@ export const daemonSets = defineKind<DaemonSet>({
     wide(column("Selector", (ds) => selectorCell(ds.spec?.selector))),
   ],
 });
+
+const counters = [
+  "currentNumberScheduled",
+  "numberMisscheduled",
+  "desiredNumberScheduled",
+  "numberReady",
+  "observedGeneration",
+  "updatedNumberScheduled",
+  "numberAvailable",
+  "numberUnavailable",
+  "collisionCount",
+] as const;
+
+/** Counts the changes of the template; a field once, an annotation since. */
+const generationAnnotation = "deprecated.daemonset.template.generation";
+
+const templateGeneration = ({ metadata }: DaemonSet): number =>
+  Number(metadata.annotations?.[generationAnnotation] ?? 0);
+
+function setTemplateGeneration({ metadata }: DaemonSet, generation: number): void {
+  metadata.annotations = { ...metadata.annotations, [generationAnnotation]: String(generation) };
+}
 
 function setDefaults({ spec }: DaemonSet): void {
   if (!spec) return;
@@ -99,8 +117,9 @@ function setDefaults({ spec }: DaemonSet): void {
 }
 
 function validate({ spec }: DaemonSet): FieldError[] {
+  const words = { selectorOf: "daemonset", templateOf: "DaemonSet" } as const;
   return [
-    ...validateSelectorAndTemplate(spec ?? {}, root, { selectorOf: "daemonset", templateOf: "DaemonSet" }),
+    ...validateSelectorAndTemplate(spec ?? {}, root, words),
     ...validateNonNegative(spec?.minReadySeconds, root.child("minReadySeconds")),
     ...validateStrategy(spec?.updateStrategy ?? {}, root.child("updateStrategy")),
     ...validateNonNegative(spec?.revisionHistoryLimit, root.child("revisionHistoryLimit")),
@@ -109,14 +128,15 @@ function validate({ spec }: DaemonSet): FieldError[] {
 
 function validateStrategy(strategy: DaemonSetUpdateStrategy, at: Path): FieldError[] {
   if (strategy.type === "OnDelete") return [];
-  if (strategy.type !== "RollingUpdate")
-    return [notSupported(at.child("type"), strategy.type ?? "", ["RollingUpdate", "OnDelete"])];
+  if (strategy.type !== "RollingUpdate") return [notSupported(at, strategy, ["RollingUpdate", "OnDelete"])];
   const where = at.child("rollingUpdate");
   if (!strategy.rollingUpdate) return [required(where)];
   const { maxSurge, maxUnavailable } = strategy.rollingUpdate;
   const errors = [
     ...validateIntOrPercent(maxUnavailable, where.child("maxUnavailable")),
     ...validateIntOrPercent(maxSurge, where.child("maxSurge")),
+    ...notMoreThanAll(maxUnavailable, where.child("maxUnavailable")),
+    ...notMoreThanAll(maxSurge, where.child("maxSurge")),
   ];
   if (amountOf(maxUnavailable) > 0 && amountOf(maxSurge) > 0)
     errors.push(
@@ -124,9 +144,5 @@ function validateStrategy(strategy: DaemonSetUpdateStrategy, at: Path): FieldErr
     );
   else if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0)
     errors.push(required(where.child("maxUnavailable"), "cannot be 0 when maxSurge is 0"));
-  return [
-    ...errors,
-    ...notMoreThanAll(maxUnavailable, where.child("maxUnavailable")),
-    ...notMoreThanAll(maxSurge, where.child("maxSurge")),
-  ];
+  return errors;
 }

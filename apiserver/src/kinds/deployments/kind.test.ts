@@ -29,7 +29,14 @@ describe("is refused", () => {
       spec({ replicas: -1 }),
       ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"],
     ],
-    ["without a selector", { spec: { template } }, ["spec.selector: Required value"]],
+    [
+      "without a selector",
+      { spec: { template } },
+      [
+        "spec.selector: Required value",
+        'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       "with an empty selector",
       spec({ selector: {} }),

@@ -11,6 +11,7 @@ import {
 import {
   amountOf,
   notMoreThanAll,
+  validateCollisions,
   validateCounters,
   validateIntOrPercent,
   validateNonNegative,
@@ -101,9 +102,5 @@ export function validateDeploymentStatus(deployment: Deployment, old: Deployment
         "cannot be greater than readyReplicas",
       ),
     );
-  if ((status.collisionCount ?? 0) < (old.status?.collisionCount ?? 0))
-    errors.push(
-      invalidValue(at.child("collisionCount"), status.collisionCount ?? 0, "cannot be decremented"),
-    );
-  return errors;
+  return [...errors, ...validateCollisions(status.collisionCount, old.status?.collisionCount)];
 }

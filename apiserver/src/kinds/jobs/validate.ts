@@ -31,10 +31,10 @@ export function validateJob(job: Job): FieldError[] {
 }
 
 function validateSelector({ selector, template }: JobSpec): FieldError[] {
-  if (!selector) return [required(root.child("selector"))];
-  const errors = validateLabelSelector(selector, root.child("selector"));
+  const at = root.child("selector");
+  const errors = selector ? validateLabelSelector(selector, at) : [required(at)];
   const labels = template?.metadata?.labels;
-  if (!selectorMatches(selector, labels))
+  if (!selector || !selectorMatches(selector, labels))
     errors.push(
       invalidValue(
         root.child("template", "metadata", "labels"),

@@ -5,6 +5,7 @@ import {
   immutable,
   invalidValue,
   notSupported,
+  path as pathOf,
   required,
   type FieldError,
   type Path,
@@ -52,17 +53,19 @@ export function validateOwnedTemplate(
 ): FieldError[] {
   if (!template) return [required(path)];
   const errors: FieldError[] = [];
-  if (selector && !isEmptySelector(selector) && !selectorMatches(selector, template.metadata?.labels))
+  // No selector selects nothing, an empty one everything.
+  const labels = template.metadata?.labels;
+  if (!selector || (!isEmptySelector(selector) && !selectorMatches(selector, labels)))
     errors.push(
       invalidValue(
         path.child("metadata", "labels"),
-        template.metadata?.labels ?? null,
+        labels ?? null,
         "`selector` does not match template `labels`",
       ),
     );
   errors.push(...validatePodTemplate(template, path));
   const policy = template.spec?.restartPolicy;
-  if (policy !== undefined && policy !== "Always" && ["OnFailure", "Never"].includes(policy))
+  if (policy !== undefined && policy !== "Always")
     errors.push(notSupported(path.child("spec", "restartPolicy"), policy, ["Always"]));
   if (template.spec?.activeDeadlineSeconds !== undefined)
     errors.push(
@@ -92,6 +95,11 @@ export const notMoreThanAll = (value: IntOrString | undefined, path: Path): Fiel
 /** The number of a count or percentage, without its sign of percent. */
 export const amountOf = (value: IntOrString | undefined): number =>
   typeof value === "string" ? Number.parseInt(value, 10) : (value ?? 0);
+
+/** Names of revisions that collided are counted, never forgotten. */
+export function validateCollisions(next = 0, old = 0): FieldError[] {
+  return next < old ? [invalidValue(pathOf("status", "collisionCount"), next, "cannot be decremented")] : [];
+}
 
 /** Status counters must not be negative. */
 export function validateCounters<T extends object>(

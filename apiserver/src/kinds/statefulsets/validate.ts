@@ -12,6 +12,7 @@ import { check, dnsLabel } from "../shared/names.ts";
 import {
   amountOf,
   notMoreThanAll,
+  validateCollisions,
   validateCounters,
   validateIntOrPercent,
   validateNonNegative,
@@ -22,11 +23,11 @@ const root = path("spec");
 
 export function validateStatefulSet({ metadata, spec }: StatefulSet): FieldError[] {
   // Pods are named after the set, and their name is their host name.
-  const errors = check(dnsLabel, metadata.name ?? "", path("metadata", "name"));
-  return spec ? [...errors, ...validateSpec(spec)] : [...errors, required(root.child("selector"))];
+  return [...check(dnsLabel, metadata.name ?? "", path("metadata", "name")), ...validateSpec(spec)];
 }
 
-function validateSpec(spec: StatefulSetSpec): FieldError[] {
+function validateSpec(spec: StatefulSetSpec | undefined): FieldError[] {
+  if (!spec) return [required(root.child("selector"))];
   const errors: FieldError[] = [];
   const policy = spec.podManagementPolicy;
   if (!policy) errors.push(required(root.child("podManagementPolicy")));
@@ -34,6 +35,7 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
     errors.push(
       invalidValue(root.child("podManagementPolicy"), policy, "must be 'OrderedReady' or 'Parallel'"),
     );
+  errors.push(...validateStrategy(spec));
   const retention = spec.persistentVolumeClaimRetentionPolicy ?? {};
   for (const field of ["whenDeleted", "whenScaled"] as const)
     if (!["Retain", "Delete"].includes(retention[field] ?? ""))
@@ -45,7 +47,6 @@ function validateSpec(spec: StatefulSetSpec): FieldError[] {
       );
   return [
     ...errors,
-    ...validateStrategy(spec),
     ...validateNonNegative(spec.replicas, root.child("replicas")),
     ...validateNonNegative(spec.minReadySeconds, root.child("minReadySeconds")),
     ...validateNonNegative(spec.ordinals?.start, root.child("ordinals", "start")),
@@ -89,11 +90,10 @@ function validateStrategy(spec: StatefulSetSpec): FieldError[] {
   const errors = [
     ...validateNonNegative(partition, where.child("partition")),
     ...validateIntOrPercent(maxUnavailable, where.child("maxUnavailable")),
-    ...notMoreThanAll(maxUnavailable, where.child("maxUnavailable")),
   ];
   if (maxUnavailable !== undefined && amountOf(maxUnavailable) === 0)
     errors.push(invalidValue(where.child("maxUnavailable"), maxUnavailable, "cannot be 0"));
-  return errors;
+  return [...errors, ...notMoreThanAll(maxUnavailable, where.child("maxUnavailable"))];
 }
 
 const changeable = [
@@ -107,7 +107,7 @@ const changeable = [
 ] as const;
 
 export function validateStatefulSetUpdate(set: StatefulSet, old: StatefulSet): FieldError[] {
-  const errors = validateStatefulSet(set);
+  const errors = validateSpec(set.spec);
   const fixed = (spec: StatefulSetSpec | undefined): object =>
     Object.fromEntries(Object.entries(spec ?? {}).filter(([field]) => !isChangeable(field)));
   if (!semanticEqual(fixed(set.spec), fixed(old.spec)))
@@ -125,7 +125,7 @@ export function validateStatefulSetUpdate(set: StatefulSet, old: StatefulSet): F
 
 const isChangeable = (field: string): boolean => (changeable as readonly string[]).includes(field);
 
-export function validateStatefulSetStatus({ status }: StatefulSet): FieldError[] {
+export function validateStatefulSetStatus({ status }: StatefulSet, old: StatefulSet): FieldError[] {
   const at = path("status");
   const errors = validateCounters(
     status,
@@ -154,5 +154,5 @@ export function validateStatefulSetStatus({ status }: StatefulSet): FieldError[]
         "cannot be greater than status.readyReplicas",
       ),
     );
-  return errors;
+  return [...errors, ...validateCollisions(status.collisionCount, old.status?.collisionCount)];
 }
