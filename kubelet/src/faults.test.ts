@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
-import { LABEL } from "./container/names.ts";
+import { LABEL, nodeLabels } from "./container/names.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
 import { createHarness, NAMESPACE } from "./testing/harness.ts";
 
@@ -114,6 +114,31 @@ test("a pod deleted while the kubelet was down is ended when it is back", async 
     { numRuns: 20, examples: Array.from({ length: 12 }, (_, i): [number] => [i]) },
   );
 }, 60_000);
+
+test("what a node of the same name of another cluster has is left alone", async () => {
+  const { runtime, node } = await world();
+  await using _ = node;
+  const labels = { ...nodeLabels({ ...node.identity, cluster: "other" }), [LABEL.podUid]: "theirs" };
+  const id = await runtime.createSandbox({
+    name: "theirs",
+    labels,
+    image: "pause:1",
+    hostname: "theirs",
+    network: { kind: "own" },
+    hostIpc: false,
+    hostPid: false,
+    sysctls: {},
+    volumes: [{ name: "theirs", target: "/d", mount: undefined }],
+  });
+  await runtime.start(id);
+  await node.restart();
+  const gone = node.run("p", spec).metadata.uid ?? "";
+  await node.client.until(NAMESPACE, "p", (p) => p?.status?.phase === "Running", 5_000);
+  node.deletePod("p", 0);
+  await expect.poll(() => runtime.list({ [LABEL.podUid]: gone })).toEqual([]);
+  expect((await runtime.list(labels)).map((c) => c.state)).toEqual(["running"]);
+  expect(await runtime.listVolumes(labels)).toHaveLength(1);
+});
 
 const ready = (p: Pod | undefined): boolean =>
   p?.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true;
