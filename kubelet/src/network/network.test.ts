@@ -71,12 +71,20 @@ test("interface names fit, and are known again", () => {
 
 test("host ports lead to pods, by address where one is named", () => {
   const text = nodeRules(
-    { podCidr: "10.244.0.0/16", nodesSubnet: "172.30.0.0/24", nodeAddresses: ["172.30.0.4"], apiPort: 6443 },
+    {
+      podCidr: "10.244.0.0/16",
+      serviceCidr: "10.96.0.0/16",
+      nodesSubnet: "172.30.0.0/24",
+      nodeAddresses: ["172.30.0.4"],
+      apiPort: 6443,
+    },
     [
       { protocol: "tcp", port: 80, hostIP: "", address: "10.244.1.2", containerPort: 8080 },
       { protocol: "udp", port: 53, hostIP: "127.0.0.1", address: "10.244.1.3", containerPort: 53 },
     ],
   );
+  expect(text).toMatch(/hook forward.*\n.*\n\s+ip daddr 10\.96\.0\.0\/16 reject/);
+  expect(text).toMatch(/hook output priority filter;\n\s+ip daddr 10\.96\.0\.0\/16 reject/);
   expect(text).toContain("elements = { tcp . 80 : 10.244.1.2 . 8080 }");
   expect(text).toContain("elements = { 127.0.0.1 . udp . 53 : 10.244.1.3 . 53 }");
   expect(text.startsWith("table ip coracle_node\ndelete table ip coracle_node\n")).toBe(true);

@@ -70,9 +70,12 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     return ipam;
   };
   const writeRules = async (): Promise<void> => {
-    const { clusterPodCidr: podCidr, nodesSubnet, apiPort } = options;
+    const { clusterPodCidr: podCidr, serviceCidr, nodesSubnet, apiPort } = options;
     await applyRules(
-      nodeRules({ podCidr, nodesSubnet, nodeAddresses, apiPort }, [...hostPorts.values()].flat()),
+      nodeRules(
+        { podCidr, serviceCidr, nodesSubnet, nodeAddresses, apiPort },
+        [...hostPorts.values()].flat(),
+      ),
     );
   };
 

@@ -4,6 +4,7 @@ import { BRIDGE } from "./pod-link.ts";
 
 export interface RulesInput {
   readonly podCidr: string;
+  readonly serviceCidr: string;
   readonly nodesSubnet: string;
   readonly nodeAddresses: readonly string[];
   readonly apiPort: number;
@@ -24,7 +25,8 @@ const set = (items: readonly string[]): string =>
 
 /**
  * The table as one atomic replacement. What leaves the cluster takes the node's address; pods reach nodes and the API on the nodes'
- * network and nothing else there, since the bus is on it; host ports lead to pods.
+ * network and nothing else there, since the bus is on it; host ports lead to pods. What is still addressed to a Service after
+ * DNAT is refused: before kube-proxy has written its rules, and without it, clients are told at once instead of after ARP's 3 s.
  */
 export function nodeRules(input: RulesInput, ports: readonly HostPort[]): string {
   const any = ports.filter((p) => !p.hostIP);
@@ -59,8 +61,13 @@ table ip ${TABLE} {
   chain forward {
     type filter hook forward priority filter;
     ct state established,related accept
+    ip daddr ${input.serviceCidr} reject with icmp type port-unreachable
     iifname "${BRIDGE}" ip daddr ${input.nodesSubnet} ip daddr != @nodes tcp dport != ${input.apiPort} reject with icmp type admin-prohibited
     iifname "${BRIDGE}" ip daddr ${input.nodesSubnet} ip daddr != @nodes meta l4proto != { tcp, icmp } reject with icmp type admin-prohibited
+  }
+  chain refuse {
+    type filter hook output priority filter;
+    ip daddr ${input.serviceCidr} reject with icmp type port-unreachable
   }
 }
 `;
