@@ -5,7 +5,10 @@
  *
  * The first run of a container's life asks every 25 ms until the answer is good; a mark in /dev/shm (new with every
  * start of a container) tells later runs to sleep before they ask once. The engine starts a run right after the one
- * before, so one exec a minute is all that is left. A bad answer takes the mark away: recovery is noticed at once, too. */
+ * before, so one exec a minute is all that is left. A bad answer takes the mark away: recovery is noticed at once, too.
+ *
+ *   probe wait <either>        asks every 25 ms until the answer is good, each time: the startup probe of a pod, whose
+ *                              containers share /dev/shm */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -73,23 +76,24 @@ static int healthy(const char *target, int say) {
     return ask(dial_http(target + 5), question, "HTTP/1.1 200", say);
   }
   if (strncmp(target, "redis:", 6) == 0) return ask(dial_unix(target + 6), "AUTH probe probe\r\nPING\r\n", "+OK\r\n+PONG", say);
-  fputs("usage: probe http:<port>[/path] | redis:<unix socket>\n", stderr);
+  fputs("usage: probe [wait] http:<port>[/path] | redis:<unix socket>\n", stderr);
   exit(2);
 }
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
-  const char *target = argc == 2 ? argv[1] : "";
-  int idle = access(mark, F_OK) == 0;
+  int waiting = argc == 3 && strcmp(argv[1], "wait") == 0;
+  const char *target = argc == 2 || waiting ? argv[argc - 1] : "";
+  int idle = !waiting && access(mark, F_OK) == 0;
   long tries = idle ? TRIES_WHEN_IDLE : START_SECONDS * 40;
   if (idle) sleep_ms(IDLE_SECONDS * 1000);
   while (tries-- > 0) {
     if (healthy(target, tries == 0)) {
-      if (!idle) close(open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+      if (!idle && !waiting) close(open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
       return 0;
     }
     sleep_ms(idle ? 500 : 25);
   }
-  unlink(mark);
+  if (!waiting) unlink(mark);
   return 1;
 }
