@@ -68,11 +68,11 @@ describe("initialize", () => {
     await initialize(options());
     await overwrite("volumes/redis/tls.crt", "damaged");
     await rm(join(dir, "volumes/scheduler/tls.key"));
-    expect(await initialize(options())).toEqual([
-      "scheduler/tls.key",
-      "scheduler/tls.crt",
-      "redis/tls.key",
+    expect((await initialize(options())).toSorted()).toEqual([
       "redis/tls.crt",
+      "redis/tls.key",
+      "scheduler/tls.crt",
+      "scheduler/tls.key",
     ]);
   });
 

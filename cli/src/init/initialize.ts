@@ -205,11 +205,12 @@ export async function initialize(options: InitOptions): Promise<readonly string[
   const init = new Initializer(options);
   const secrets = await openSecrets(await init.open("ca"));
   const authority = await init.authority();
-  for (const certificate of Object.values(certificates(options)))
-    await init.certificate(authority, certificate);
-  await init.bus(secrets);
-  await init.tokens(secrets);
-  await init.kubeconfig(authority);
-  await init.shared();
+  await Promise.all([
+    ...Object.values(certificates(options)).map((certificate) => init.certificate(authority, certificate)),
+    init.bus(secrets),
+    init.tokens(secrets),
+    init.kubeconfig(authority),
+    init.shared(),
+  ]);
   return init.changed;
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createUser } from "@nats-io/nkeys";
-import { jwtAuthenticator, type Authenticator } from "nats";
+import { jwtAuthenticator, RequestError, type Authenticator } from "nats";
 import { connectBus } from "@coracle/shared/bus/connect.ts";
 import { BOOTSTRAP_SUBJECT } from "@coracle/shared/bus/subjects.ts";
 import { ApiError, type Status } from "@coracle/shared/errors.ts";
@@ -24,6 +24,8 @@ export interface NodeCredentialsOptions {
 
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 5_000;
+/** The broker says at once that no API server listens yet; asking costs it next to nothing. */
+const UNSERVED_MAX_MS = 200;
 const ANSWER_MS = 5_000;
 /** Renewed when this share of its life is over. */
 const RENEW_AT = 0.8;
@@ -79,6 +81,7 @@ async function obtain(
         throw ApiError.from(answer);
       } catch (error) {
         log.debug({ err: error }, "no bus credentials yet");
+        if (isUnserved(error)) delay = Math.min(delay, UNSERVED_MAX_MS);
         await sleep(delay, undefined, { signal });
       }
     }
@@ -86,3 +89,5 @@ async function obtain(
     await bus.close();
   }
 }
+
+const isUnserved = (error: unknown): boolean => error instanceof RequestError && error.isNoResponders();

@@ -12,6 +12,8 @@ import type { InformerFactory, InformerOptions } from "./informer.ts";
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 10_000;
+/** Nothing works without the first list, and at a cluster's start the API is there any moment. */
+const RETRY_FIRST_MAX_MS = 500;
 /** Watches are asked to end after five to ten minutes, so that load spreads again after a restart. */
 const WATCH_SECONDS = 300;
 /** A watch that ends sooner and without an event counts as a failure. */
@@ -148,7 +150,7 @@ function createReflector<T>({ client, cache, resource, options, log }: Reflector
             );
         }
         await sleep(delay / 2 + Math.random() * (delay / 2), undefined, { signal }).catch(() => undefined);
-        delay = Math.min(delay * 2, RETRY_MAX_MS);
+        delay = Math.min(delay * 2, cache.hasSynced ? RETRY_MAX_MS : RETRY_FIRST_MAX_MS);
       }
     },
   };

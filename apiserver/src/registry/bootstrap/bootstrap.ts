@@ -20,23 +20,28 @@ export interface BootstrapParts {
 
 /** Sees to it that the objects every cluster has are there. Any number of API servers may do this at once. */
 export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: BootstrapParts): Promise<void> {
-  for (const namespace of systemNamespaces) await ensure(registry, namespace);
-  await ensureRoles(registry);
-  for (const priorityClass of builtInPriorityClasses) {
-    await ensure(registry, {
-      apiVersion: "scheduling.k8s.io/v1",
-      kind: "PriorityClass",
-      ...structuredClone(priorityClass),
-    });
-  }
-  await ensureServiceCIDR(registry, serviceCIDR);
+  await Promise.all(systemNamespaces.map((namespace) => ensure(registry, namespace)));
+  const secrets: KubeObject[] = [];
   const token = readIfPresent(join(pki, "bootstrap-token"));
-  if (token) await ensure(registry, bootstrapTokenSecret(token));
+  if (token) secrets.push(bootstrapTokenSecret(token));
   for (const component of ["kube-proxy"]) {
     const secret = busSecret(pki, component);
-    if (secret) await ensure(registry, secret);
+    if (secret) secrets.push(secret);
     else log.warn({ component }, "there are no bus credentials for this component");
   }
+  // All that is left needs nothing but the namespaces; together it is one round of the store instead of a hundred.
+  await Promise.all([
+    ensureRoles(registry),
+    ensureServiceCIDR(registry, serviceCIDR),
+    ...builtInPriorityClasses.map((priorityClass) =>
+      ensure(registry, {
+        apiVersion: "scheduling.k8s.io/v1",
+        kind: "PriorityClass",
+        ...structuredClone(priorityClass),
+      }),
+    ),
+    ...secrets.map((secret) => ensure(registry, secret)),
+  ]);
 }
 
 /** What a component that runs as a pod needs to reach the bus; its pods mount this Secret at /pki. */

@@ -9,9 +9,12 @@ import { apiserverUser, ensure, servedFor } from "./ensure.ts";
 /** Puts the default roles and bindings in place, and back in shape where something was taken from them. */
 export async function ensureRoles(registry: Registry): Promise<void> {
   const plan = planBootstrap(registry.cache);
-  for (const object of plan.create) await ensure(registry, asObject(object));
-  for (const object of plan.update) await change(registry, asObject(object));
-  for (const object of plan.replace) await replace(registry, asObject(object));
+  // No two of them are the same object, and a binding may be there before its role.
+  await Promise.all([
+    ...plan.create.map((object) => ensure(registry, asObject(object))),
+    ...plan.update.map((object) => change(registry, asObject(object))),
+    ...plan.replace.map((object) => replace(registry, asObject(object))),
+  ]);
 }
 
 const asObject = (object: RbacObject): KubeObject => object;

@@ -30,25 +30,29 @@ export const addonsLoop = (
     onAbort(ctx.signal, stop);
     const resourceOf = createLookup(ctx);
     for (const index of manifests.keys()) queue.add(String(index));
-    for (;;) {
-      const index = await queue.next();
-      if (index === undefined || ctx.signal.aborted) return;
-      const manifest = manifests[Number(index)];
-      try {
-        if (manifest) await apply(ctx, await addonFor(addons, resourceOf, manifest));
-        queue.forget(index);
-        follow(ctx, addons, watched, (id) => queue.add(id), manifests);
-      } catch (error) {
-        if (ctx.signal.aborted) return;
-        ctx.log.info(
-          { err: error, kind: manifest?.kind, name: manifest?.metadata.name },
-          "add-on will be tried again",
-        );
-        queue.addRateLimited(index);
-      } finally {
-        queue.done(index);
+    const worker = async (): Promise<void> => {
+      for (;;) {
+        const index = await queue.next();
+        if (index === undefined || ctx.signal.aborted) return;
+        const manifest = manifests[Number(index)];
+        try {
+          if (manifest) await apply(ctx, await addonFor(addons, resourceOf, manifest));
+          queue.forget(index);
+          follow(ctx, addons, watched, (id) => queue.add(id), manifests);
+        } catch (error) {
+          if (ctx.signal.aborted) return;
+          ctx.log.info(
+            { err: error, kind: manifest?.kind, name: manifest?.metadata.name },
+            "add-on will be tried again",
+          );
+          queue.addRateLimited(index);
+        } finally {
+          queue.done(index);
+        }
       }
-    }
+    };
+    // All at once: no add-on needs another to be created, and the cluster's start waits for them.
+    await Promise.all(manifests.map(worker));
   },
 });
 
@@ -59,10 +63,14 @@ type Lookup = (manifest: KubeObject) => Promise<Resource<KubeObject>>;
 /** Discovery is asked once, and again only for a kind it did not know. */
 function createLookup(ctx: ControllerContext): Lookup {
   let known: readonly Resource<KubeObject>[] = [];
+  let asking: Promise<void> | undefined;
+  const ask = async (): Promise<void> => {
+    known = await discover(ctx.client, ctx.signal);
+  };
   return async ({ apiVersion = "", kind }) => {
     const find = (): Resource<KubeObject> | undefined =>
       known.find((r) => r.group === groupOf(apiVersion) && r.kind === kind);
-    if (!find()) known = await discover(ctx.client, ctx.signal);
+    if (!find()) await (asking ??= ask().finally(() => (asking = undefined)));
     const resource = find();
     if (!resource) throw new Error(`no matches for kind "${kind}" in version "${apiVersion}"`);
     return resource;
