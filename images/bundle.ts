@@ -42,6 +42,22 @@ const inlineText: Plugin = {
   },
 };
 
+/**
+ * What dockerode brings for engines behind SSH and for BuildKit's sessions, and loads at once: two thirds of a kubelet's code, for
+ * a socket that is local and images that are pulled.
+ */
+const UNUSED = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader)$/;
+const leaveOut: Plugin = {
+  name: "leave-out",
+  setup(build) {
+    build.onResolve({ filter: UNUSED }, ({ path }) => ({ path, namespace: "leave-out" }));
+    build.onLoad({ filter: /.*/, namespace: "leave-out" }, () => ({
+      contents: "module.exports = {};",
+      loader: "js",
+    }));
+  },
+};
+
 // CommonJS dependencies inside an ES module still call require(), for Node's own modules.
 const banner = [
   'import { createRequire as __coracleRequire } from "node:module";',
@@ -71,9 +87,8 @@ export async function bundle(name: string): Promise<string> {
     mainFields: ["main"],
     conditions: ["node"],
     banner: { js: banner },
-    plugins: [inlineText],
-    // Native speed-ups that ssh2, a dependency of dockerode, does without; we only use the local socket.
-    external: ["cpu-features", "*.node", "bufferutil", "utf-8-validate", "pg-native"],
+    plugins: [inlineText, leaveOut],
+    external: ["*.node", "bufferutil", "utf-8-validate", "pg-native"],
     logLevel: "warning",
     legalComments: "none",
   });

@@ -124,7 +124,7 @@ async function buildCoracle(spec: ImageSpec, base: string, context: OwnContext):
     [
       `FROM ${base}`,
       "WORKDIR /app",
-      'ENTRYPOINT ["node", "--enable-source-maps"]',
+      'ENTRYPOINT ["node"]',
       "ENV NODE_COMPILE_CACHE=/app/.cache",
       "COPY app/ /app/",
       "RUN node /app/bin/warm.ts",
