@@ -1,0 +1,50 @@
+/** Objects in the version that a webhook or policy asks for, and back. */
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { clone } from "../../patch/json.ts";
+import type { Kind } from "../../registry/kind.ts";
+import type { ResourceTable } from "../../registry/resources.ts";
+import { decodeObject } from "../../schema/decode.ts";
+import { schemaFor } from "../../schema/registry.ts";
+
+const apiVersionOf = (kind: Kind, version: string): string =>
+  kind.group ? `${kind.group}/${version}` : version;
+
+/** The object, in another version of its kind; never the object itself. */
+export async function inVersion(
+  resources: ResourceTable,
+  kind: Kind,
+  object: KubeObject,
+  version: string,
+): Promise<KubeObject> {
+  const target = apiVersionOf(kind, version);
+  const copy = clone(object);
+  if (object.apiVersion === target) return copy;
+  if (kind.custom) {
+    const custom = resources.find(kind.group, version, kind.plural)?.kind.custom ?? kind.custom;
+    const { name = "", namespace = "" } = object.metadata;
+    const key = { resource: kind.storage, namespace, name };
+    const item = { key, revision: 0, object: copy, json: () => Buffer.from(JSON.stringify(copy)) };
+    const [loaded] = await custom.load([item]);
+    return loaded?.object === undefined ? copy : clone(loaded.object);
+  }
+  if (!kind.convert) return { ...copy, apiVersion: target };
+  const own = versionIn(object.apiVersion);
+  const stored = own === kind.storageVersion ? copy : kind.convert.toStorage(copy, own);
+  const converted = version === kind.storageVersion ? stored : kind.convert.fromStorage(stored, version);
+  return { ...converted, apiVersion: target, kind: kind.kind };
+}
+
+const versionIn = (apiVersion: string | undefined): string => apiVersion?.split("/").at(-1) ?? "";
+
+/**
+ * What somebody else made of an object, checked as a body of its kind is.
+ * @throws Error with what is wrong with it
+ */
+export function checked(kind: Kind, object: KubeObject): KubeObject {
+  const { apiVersion } = object;
+  const node = schemaFor(kind.group, versionIn(apiVersion), kind.kind);
+  const decoded = kind.custom ? kind.custom.decode(object) : node ? decodeObject(node, object) : undefined;
+  if (!decoded) return object;
+  if (decoded.error !== undefined) throw new Error(decoded.error);
+  return { ...(decoded.object as KubeObject), apiVersion, kind: kind.kind };
+}
