@@ -8,6 +8,9 @@ import { BOOTSTRAP_SUBJECT, nodeSubject } from "@coracle/shared/bus/subjects.ts"
 import { ApiError, internalError, serviceUnavailable } from "@coracle/shared/errors.ts";
 import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
 import { createAdmit, selectPlugins } from "./admission/index.ts";
+import { createDynamicAdmission } from "./admission/policies/dynamic.ts";
+import { createCallWebhook } from "./admission/webhooks/call.ts";
+import { createReach } from "./aggregation/reach.ts";
 import { createApiServer, type ApiServer } from "./api-server.ts";
 import type { PathHandler } from "./discovery/non-resource.ts";
 import { createApiMetrics } from "./http/metrics.ts";
@@ -51,13 +54,19 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   const busCheck = (): string | undefined => (bus?.connected ? undefined : "not connected");
   const stopping = (): string | undefined => (signal.aborted ? "the server is shutting down" : undefined);
   const metrics = createApiMetrics(cache);
-  const server = await createApiServer(
+  const openNode = nodeOpener(() => bus);
+  const call = createCallWebhook(createReach({ cache, openNode }));
+  const dynamic = createDynamicAdmission({ call, resources: () => server.registry.resources, signal });
+  const server: ApiServer = await createApiServer(
     {
       store,
       cache,
       ...security,
-      admit: createAdmit({ ...security, store, cache, now, log }, selectPlugins(admissionPlugins)),
-      openNode: nodeOpener(() => bus),
+      admit: createAdmit(
+        { ...security, store, cache, now, log },
+        selectPlugins({ ...admissionPlugins, dynamic }),
+      ),
+      openNode,
       health: {
         live: [{ name: "ping", run: () => undefined }],
         ready: [

@@ -77,14 +77,16 @@ export function createAdmit(ctx: AdmissionContext, plugins: readonly AdmissionPl
     phase: "mutate" | "validate",
     attributes: Attributes,
     rest: readonly AdmissionPlugin[],
-    pending: Promise<void>,
+    pending: Promise<void | "changed">,
   ): Promise<void> => {
-    await pending;
+    let changed = (await pending) === "changed";
     for (const plugin of rest) {
       if (!plugin.handles(attributes)) continue;
       const result = plugin[phase]?.(attributes, ctx);
-      if (result) await result;
+      if (result && (await result) === "changed") changed = true;
     }
+    if (!changed) return;
+    for (const plugin of mutating) if (plugin.handles(attributes)) await plugin.mutate?.(attributes, ctx);
   };
   const mutating = plugins.filter((p) => "mutate" in p);
   const validating = plugins.filter((p) => "validate" in p);

@@ -24,7 +24,8 @@ export interface AdmissionPlugin {
   readonly name: string;
   /** Cheap: asked for every write. */
   handles(attributes: Attributes): boolean;
-  mutate?(attributes: Attributes, ctx: AdmissionContext): Promise<void> | void;
+  /** `changed` asks for a second round of all mutating plugins, which see what this one has done. */
+  mutate?(attributes: Attributes, ctx: AdmissionContext): Promise<void | "changed"> | void;
   validate?(attributes: Attributes, ctx: AdmissionContext): Promise<void> | void;
 }
 

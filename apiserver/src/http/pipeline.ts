@@ -1,6 +1,7 @@
 import { ApiError, internalError, pathNotFound } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import type { Audit, AuditRecord } from "../audit/audit.ts";
+import { withAnnotations } from "../audit/context.ts";
 import { denied } from "../authz/denied.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
 import type { Authorize, Call, Registry } from "../registry/registry.ts";
@@ -81,7 +82,9 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
     const user = await identify(parts, arrived);
     const leave = parts.inFlight?.enter(user, info);
     try {
-      return await serve(parts, { request, info, user });
+      const { record } = arrived;
+      const annotate = record && ((key: string, value: string): void => record.annotate(key, value));
+      return await withAnnotations(annotate, () => serve(parts, { request, info, user }));
     } finally {
       leave?.();
     }
