@@ -23,7 +23,7 @@ test("counts the changes of its template", () => {
   const changed = (change: (ds: DaemonSet) => void): string | undefined => {
     const old = created(daemonSets, spec());
     const next = structuredClone(old);
-    change(next as unknown as DaemonSet);
+    change(next);
     prepareForUpdate(daemonSets, next, old, contextFor());
     return next.metadata.annotations?.["deprecated.daemonset.template.generation"];
   };

@@ -61,3 +61,20 @@ test("endpoints: refusals and a line", () => {
   });
   expect(row(endpoints, {})).toMatchObject({ ENDPOINTS: "<none>" });
 });
+
+test("names and hints are judged too", () => {
+  const zones = (...names: string[]) => ({ hints: { forZones: names.map((name) => ({ name })) } });
+  const endpoints = [
+    { addresses: ["example.com."], ...zones("a", "a") },
+    { addresses: ["localhost"], hints: { forNodes: [{ name: "A" }] } },
+    { addresses: ["x.example.com"], ...zones("1", "2", "3", "4", "5", "6", "7", "8", "9") },
+  ];
+  expect(refusals(endpointSlices, { addressType: "FQDN", endpoints })).toEqual([
+    'endpoints[0].hints.forZones[1].name: Duplicate value: "a"',
+    'endpoints[1].addresses[0]: Invalid value: "localhost": should be a domain with at least two segments separated by dots',
+    expect.stringMatching(
+      /^endpoints\[1\]\.hints\.forNodes\[0\]\.name: Invalid value: "A": a lowercase RFC 1123/,
+    ),
+    "endpoints[2].hints.forZones: Too many: 9: must have at most 8 items",
+  ]);
+});

@@ -21,7 +21,9 @@ import {
   labelValue,
   portNumber,
   qualifiedName,
+  type StringRule,
 } from "../shared/names.ts";
+import { validateLabels } from "../shared/selector.ts";
 import { familyOf } from "../shared/net.ts";
 
 const addressTypes = ["FQDN", "IPv4", "IPv6"];
@@ -62,9 +64,10 @@ function validate(slice: EndpointSlice): FieldError[] {
     errors.push(notSupported(path("addressType"), slice.addressType, addressTypes));
   const endpoints = slice.endpoints ?? [];
   if (endpoints.length > 1000) errors.push(tooMany(path("endpoints"), endpoints.length, 1000));
-  endpoints.forEach((e, i) =>
-    errors.push(...validateEndpoint(e, slice.addressType, path("endpoints").index(i))),
-  );
+  else
+    endpoints.forEach((e, i) =>
+      errors.push(...validateEndpoint(e, slice.addressType, path("endpoints").index(i))),
+    );
   return [...errors, ...validatePorts(slice.ports ?? [], path("ports"))];
 }
 
@@ -79,25 +82,56 @@ function validateEndpoint(endpoint: Endpoint, type: string, at: Path): FieldErro
     errors.push(...check(dnsSubdomain, endpoint.nodeName, at.child("nodeName")));
   if (endpoint.hostname !== undefined)
     errors.push(...check(dnsLabel, endpoint.hostname, at.child("hostname")));
-  for (const [key, value] of Object.entries(endpoint.deprecatedTopology ?? {}))
-    errors.push(
-      ...check(qualifiedName, key, at.child("deprecatedTopology").key(key)),
-      ...check(labelValue, value, at.child("deprecatedTopology").key(key)),
-    );
-  return errors;
+  const topology = endpoint.deprecatedTopology ?? {};
+  const count = Object.keys(topology).length;
+  if (count > 16) errors.push(tooMany(at.child("deprecatedTopology"), count, 16));
+  errors.push(...validateLabels(topology, at.child("deprecatedTopology")));
+  const hints = at.child("hints");
+  return [
+    ...errors,
+    ...validateHints(endpoint.hints?.forZones ?? [], labelValue, hints.child("forZones")),
+    ...validateHints(endpoint.hints?.forNodes ?? [], dnsSubdomain, hints.child("forNodes")),
+  ];
+}
+
+/** For whom an endpoint is meant: at most eight, each named once. */
+function validateHints(
+  hints: readonly { readonly name?: string }[],
+  rule: StringRule,
+  at: Path,
+): FieldError[] {
+  if (hints.length > 8) return [tooMany(at, hints.length, 8)];
+  return hints.flatMap(({ name = "" }, i) => {
+    const where = at.index(i).child("name");
+    const again = hints.findIndex((h) => (h.name ?? "") === name) < i;
+    return [...(again ? [duplicate(where, name)] : []), ...check(rule, name, where)];
+  });
 }
 
 function validateAddress(address: string, type: string, at: Path): FieldError[] {
-  if (type === "FQDN") return check(dnsSubdomain, address, at);
+  if (type === "FQDN") return validateDomainName(address, at);
   if (type !== "IPv4" && type !== "IPv6") return [];
   if (familyOf(address) !== type) return [invalidValue(at, address, `must be a valid ${type} address`)];
   return check(endpointAddressRule, address, at);
 }
 
+/** At least two labels; a dot at the end is fine. */
+function validateDomainName(address: string, at: Path): FieldError[] {
+  if (address === "") return [required(at)];
+  const name = address.replace(/\.$/, "");
+  const wrong = dnsSubdomain(name);
+  if (wrong.length > 0) return [invalidValue(at, name, wrong.join(","))];
+  const labels = name.split(".");
+  if (labels.length < 2)
+    return [invalidValue(at, name, "should be a domain with at least two segments separated by dots")];
+  const long = labels.find((label) => dnsLabel(label).length > 0);
+  return long === undefined ? [] : [invalidValue(at, long, dnsLabel(long).join(","))];
+}
+
 function validatePorts(ports: readonly EndpointPort[], at: Path): FieldError[] {
   const errors: FieldError[] = [];
   const names = new Set<string>();
-  if (ports.length > 20000) errors.push(tooMany(at, ports.length, 20000));
+  if (ports.length > 20000) return [tooMany(at, ports.length, 20000)];
   ports.forEach((port, i) => {
     const where = at.index(i);
     const name = port.name ?? "";

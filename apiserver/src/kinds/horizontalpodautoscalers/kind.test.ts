@@ -43,6 +43,29 @@ test.each<[string, object, string[]]>([
       "spec.maxReplicas: Invalid value: 0: must be greater than 0",
       "spec.scaleTargetRef.kind: Required value",
       "spec.scaleTargetRef.name: Required value",
+      "spec.metrics: Forbidden: must specify at least one Object or External metric to support scaling to zero replicas",
+    ],
+  ],
+  [
+    "metrics with too much and too little",
+    spec({
+      metrics: [
+        {
+          type: "External",
+          external: { metric: { name: "a" }, target: { type: "Value", value: "1", averageValue: "0" } },
+          pods: {},
+        },
+        { type: "ContainerResource", containerResource: { name: "cpu", target: {} } },
+      ],
+    }),
+    [
+      'spec.metrics[0].external.target.averageValue: Invalid value: "0": must be positive',
+      "spec.metrics[0].external.target.value: Forbidden: may not set both a target value for metric and a per-pod target",
+      "spec.metrics[0].pods: Forbidden: must populate the given metric source only",
+      "spec.metrics[1].containerResource.container: Required value: must specify a container",
+      "spec.metrics[1].containerResource.target.type: Required value: must specify a metric target type",
+      'spec.metrics[1].containerResource.target.type: Invalid value: "": must be either Utilization, Value, or AverageValue',
+      "spec.metrics[1].containerResource.target.averageUtilization: Required value: must set either a target raw value or a target utilization",
     ],
   ],
   [
@@ -56,7 +79,6 @@ test.each<[string, object, string[]]>([
     }),
     [
       'spec.metrics[0].type: Unsupported value: "Magic": supported values: "ContainerResource", "External", "Object", "Pods", "Resource"',
-      "spec.metrics[1].resource: Forbidden: must populate the given metric source only",
       "spec.metrics[1].pods: Required value: must populate information for the given metric source",
       "spec.metrics[2].resource.target.averageUtilization: Required value: must set either a target raw value or a target utilization",
     ],

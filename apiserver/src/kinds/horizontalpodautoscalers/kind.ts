@@ -4,7 +4,7 @@ import { ageColumn, column, integerColumn, nameColumn } from "../shared/columns.
 import { metricsCell } from "./columns.ts";
 import { fromStorage, toStorage } from "./convert.ts";
 import { setAutoscalerDefaults } from "./defaults.ts";
-import { validateAutoscaler, validateAutoscalerStatus } from "./validate.ts";
+import { validateAutoscaler, validateAutoscalerStatus, validateAutoscalerUpdate } from "./validate.ts";
 
 export const horizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
   group: "autoscaling",
@@ -20,7 +20,7 @@ export const horizontalPodAutoscalers = defineKind<HorizontalPodAutoscaler>({
     hpa.status = { desiredReplicas: 0 };
   },
   validate: validateAutoscaler,
-  validateUpdate: validateAutoscaler,
+  validateUpdate: validateAutoscalerUpdate,
   validateStatusUpdate: validateAutoscalerStatus,
   convert: { toStorage, fromStorage },
   columns: [

@@ -14,20 +14,29 @@ import {
   type FieldError,
   type Path,
 } from "../../registry/field.ts";
-import { check, mustNotBeNegative, pathSegment } from "../shared/names.ts";
+import { check, dnsLabel, mustNotBeNegative, pathSegment } from "../shared/names.ts";
 import { nano } from "../shared/quantity.ts";
-import { validateLabelSelector } from "../shared/selector.ts";
 import { validateCounters } from "../shared/workload.ts";
 
 const root = path("spec");
 
-export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
+export const validateAutoscaler = ({ spec }: HorizontalPodAutoscaler): FieldError[] => validateSpec(spec, 1);
+
+/** Those that were allowed to scale to zero may stay so. */
+export const validateAutoscalerUpdate = (
+  { spec }: HorizontalPodAutoscaler,
+  old: HorizontalPodAutoscaler,
+): FieldError[] => validateSpec(spec, old.spec?.minReplicas === 0 ? 0 : 1);
+
+function validateSpec(spec: HorizontalPodAutoscaler["spec"], least: number): FieldError[] {
   if (!spec) return [required(root)];
   const errors: FieldError[] = [];
-  const { minReplicas } = spec;
+  const { minReplicas, metrics = [] } = spec;
   const maxReplicas = spec.maxReplicas ?? 0;
-  if (minReplicas !== undefined && minReplicas < 1)
-    errors.push(invalidValue(root.child("minReplicas"), minReplicas, "must be greater than or equal to 1"));
+  if (minReplicas !== undefined && minReplicas < least)
+    errors.push(
+      invalidValue(root.child("minReplicas"), minReplicas, `must be greater than or equal to ${least}`),
+    );
   if (maxReplicas < 1)
     errors.push(invalidValue(root.child("maxReplicas"), maxReplicas, "must be greater than 0"));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
@@ -35,9 +44,15 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldErro
       invalidValue(root.child("maxReplicas"), maxReplicas, "must be greater than or equal to `minReplicas`"),
     );
   errors.push(...validateReference(spec.scaleTargetRef, root.child("scaleTargetRef")));
-  (spec.metrics ?? []).forEach((metric, i) =>
-    errors.push(...validateMetric(metric, root.child("metrics").index(i))),
-  );
+  const at = root.child("metrics");
+  metrics.forEach((metric, i) => errors.push(...validateMetric(metric, at.index(i))));
+  if (minReplicas === 0 && !metrics.some((m) => m.type === "Object" || m.type === "External"))
+    errors.push(
+      forbiddenField(
+        at,
+        "must specify at least one Object or External metric to support scaling to zero replicas",
+      ),
+    );
   for (const field of ["scaleUp", "scaleDown"] as const) {
     const rules = spec.behavior?.[field];
     if (rules) errors.push(...validateRules(rules, root.child("behavior", field)));
@@ -55,93 +70,113 @@ function validateReference(reference: CrossVersionObjectReference | undefined, a
   return errors;
 }
 
+/** Types of metrics and their fields, in the order in which upstream looks at the fields. */
 const sources = {
   Object: "object",
+  External: "external",
   Pods: "pods",
   Resource: "resource",
   ContainerResource: "containerResource",
-  External: "external",
 } as const;
 
 function validateMetric(metric: MetricSpec, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  const types = Object.keys(sources).toSorted();
-  if (!metric.type) return [required(at.child("type"), "must specify a metric source type")];
-  const expected = Object.hasOwn(sources, metric.type)
-    ? sources[metric.type as keyof typeof sources]
-    : undefined;
-  if (!expected) return [notSupported(at.child("type"), metric.type, types)];
-  for (const field of Object.values(sources))
-    if (metric[field] && field !== expected)
-      errors.push(forbiddenField(at.child(field), "must populate the given metric source only"));
-  if (!metric[expected])
-    return [...errors, required(at.child(expected), "must populate information for the given metric source")];
-  return [...errors, ...validateSource(metric, at.child(expected))];
+  const { type } = metric;
+  if (!type) errors.push(required(at.child("type"), "must specify a metric source type"));
+  const expected = Object.hasOwn(sources, type ?? "") ? sources[type as keyof typeof sources] : undefined;
+  if (!expected) errors.push(notSupported(at.child("type"), type ?? "", Object.keys(sources).toSorted()));
+  const present = Object.values(sources).filter((field) => metric[field]);
+  const [first] = present;
+  if (first) errors.push(...validateSource(metric, first, at.child(first)));
+  if (expected && !metric[expected])
+    errors.push(required(at.child(expected), "must populate information for the given metric source"));
+  if (present.length !== 1)
+    for (const field of present)
+      if (field !== expected)
+        errors.push(forbiddenField(at.child(field), "must populate the given metric source only"));
+  return errors;
 }
 
-function validateSource(metric: MetricSpec, at: Path): FieldError[] {
-  const errors: FieldError[] = [];
-  const { object, pods, resource, containerResource, external } = metric;
-  const named = object?.metric ?? pods?.metric ?? external?.metric;
-  if (object) errors.push(...validateReference(object.describedObject, at.child("describedObject")));
-  if (object || pods || external) {
-    if (!named?.name) errors.push(required(at.child("metric", "name"), "must specify a metric name"));
-    else errors.push(...check(pathSegment, named.name, at.child("metric", "name")));
-    errors.push(...validateLabelSelector(named?.selector, at.child("metric", "selector")));
-  }
-  if (resource && !resource.name) errors.push(required(at.child("name"), "must specify a resource name"));
-  if (containerResource) {
-    if (!containerResource.name) errors.push(required(at.child("name"), "must specify a resource name"));
-    if (!containerResource.container)
-      errors.push(required(at.child("container"), "must specify a container"));
-  }
-  const target = (object ?? pods ?? resource ?? containerResource ?? external)?.target;
-  return [...errors, ...validateTarget(target, metric.type, at.child("target"))];
-}
+type Source = (typeof sources)[keyof typeof sources];
 
-function validateTarget(target: MetricTarget | undefined, source: string, at: Path): FieldError[] {
+function validateSource(metric: MetricSpec, source: Source, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  if (!target?.type) errors.push(required(at.child("type"), "must specify a metric target type"));
-  else if (!["Utilization", "Value", "AverageValue"].includes(target.type))
+  const { object, containerResource } = metric;
+  if (source === "object")
+    errors.push(...validateReference(object?.describedObject, at.child("describedObject")));
+  if (source === "object" || source === "pods" || source === "external") {
+    const name = metric[source]?.metric?.name;
+    const where = at.child("metric", "name");
     errors.push(
-      invalidValue(at.child("type"), target.type, "must be either Utilization, Value, or AverageValue"),
+      ...(name ? check(pathSegment, name, where) : [required(where, "must specify a metric name")]),
     );
-  if (!target) return errors;
-  const { value, averageValue, averageUtilization } = target;
+  } else if (!metric[source]?.name) {
+    errors.push(required(at.child("name"), "must specify a resource name"));
+  }
+  if (source === "containerResource") {
+    const where = at.child("container");
+    const container = containerResource?.container;
+    errors.push(
+      ...(container ? check(dnsLabel, container, where) : [required(where, "must specify a container")]),
+    );
+  }
+  const target = metric[source]?.target;
+  return [
+    ...errors,
+    ...validateTarget(target, at.child("target")),
+    ...validateAim(target, source, at.child("target")),
+  ];
+}
+
+function validateTarget(target: MetricTarget | undefined, at: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  const { type = "", value, averageValue, averageUtilization } = target ?? {};
+  if (!type) errors.push(required(at.child("type"), "must specify a metric target type"));
+  if (!["Utilization", "Value", "AverageValue"].includes(type))
+    errors.push(invalidValue(at.child("type"), type, "must be either Utilization, Value, or AverageValue"));
   if (value !== undefined && nano(value) <= 0n)
     errors.push(invalidValue(at.child("value"), value, "must be positive"));
   if (averageValue !== undefined && nano(averageValue) <= 0n)
     errors.push(invalidValue(at.child("averageValue"), averageValue, "must be positive"));
   if (averageUtilization !== undefined && averageUtilization < 1)
     errors.push(invalidValue(at.child("averageUtilization"), averageUtilization, "must be greater than 0"));
-  const given = [averageUtilization, averageValue].filter((v) => v !== undefined).length;
-  switch (source) {
-    case "Resource":
-    case "ContainerResource":
-      if (given === 0)
-        errors.push(
-          required(
-            at.child("averageUtilization"),
-            "must set either a target raw value or a target utilization",
-          ),
-        );
-      if (given === 2)
-        errors.push(
-          forbiddenField(
-            at.child("averageValue"),
-            "may not set both a target raw value and a target utilization",
-          ),
-        );
-      break;
-    case "Pods":
-      if (averageValue === undefined)
-        errors.push(required(at.child("averageValue"), "must specify a positive target averageValue"));
-      break;
-    default:
-      if (value === undefined && averageValue === undefined)
-        errors.push(required(at.child("averageValue"), "must set either a target value or averageValue"));
-  }
   return errors;
+}
+
+/** What each source must be aimed at. */
+function validateAim(target: MetricTarget | undefined, source: Source, at: Path): FieldError[] {
+  const { value, averageValue, averageUtilization } = target ?? {};
+  const average = at.child("averageValue");
+  switch (source) {
+    case "object":
+      return value === undefined && averageValue === undefined
+        ? [required(average, "must set either a target value or averageValue")]
+        : [];
+    case "external":
+      if (value === undefined && averageValue === undefined)
+        return [required(average, "must set either a target value for metric or a per-pod target")];
+      return value !== undefined && averageValue !== undefined
+        ? [
+            forbiddenField(
+              at.child("value"),
+              "may not set both a target value for metric and a per-pod target",
+            ),
+          ]
+        : [];
+    case "pods":
+      return averageValue === undefined
+        ? [required(average, "must specify a positive target averageValue")]
+        : [];
+    default: {
+      const either = "a target raw value";
+      const or = "a target utilization";
+      if (averageUtilization === undefined && averageValue === undefined)
+        return [required(at.child("averageUtilization"), `must set either ${either} or ${or}`)];
+      return averageUtilization !== undefined && averageValue !== undefined
+        ? [forbiddenField(average, `may not set both ${either} and ${or}`)]
+        : [];
+    }
+  }
 }
 
 function validateRules(rules: HPAScalingRules, at: Path): FieldError[] {
@@ -169,7 +204,7 @@ function validateRules(rules: HPAScalingRules, at: Path): FieldError[] {
       errors.push(
         invalidValue(where.child("periodSeconds"), policy.periodSeconds ?? 0, "must be greater than zero"),
       );
-    else if (policy.periodSeconds > 1800)
+    if (policy.periodSeconds > 1800)
       errors.push(
         invalidValue(
           where.child("periodSeconds"),

@@ -1,4 +1,7 @@
-import type { IngressClass } from "@coracle/shared/api/generated/networking-v1.ts";
+import type {
+  IngressClass,
+  IngressClassParametersReference,
+} from "@coracle/shared/api/generated/networking-v1.ts";
 import {
   forbiddenField,
   notSupported,
@@ -9,7 +12,8 @@ import {
 } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn, none } from "../shared/columns.ts";
-import { check, domainPrefixedPath, dnsSubdomain } from "../shared/names.ts";
+import { check, dnsLabel, domainPrefixedPath } from "../shared/names.ts";
+import { validateTypedReference } from "../shared/reference.ts";
 import { validateImmutable } from "../shared/workload.ts";
 
 const root = path("spec");
@@ -46,30 +50,22 @@ function parametersCell({ spec }: IngressClass): string {
 function validate({ spec = {} }: IngressClass): FieldError[] {
   const at = root.child("controller");
   const controller = spec.controller ?? "";
-  const errors = domainPrefixedPath(controller, root.child("controller"));
-  if (controller.length > 250) errors.push(tooLong(at, 250));
-  const parameters = spec.parameters;
-  if (!parameters) return errors;
-  const where = root.child("parameters");
-  if (parameters.apiGroup !== undefined)
-    errors.push(...check(dnsSubdomain, parameters.apiGroup, where.child("apiGroup")));
-  if (!parameters.kind) errors.push(required(where.child("kind"), "kind is required"));
-  if (!parameters.name) errors.push(required(where.child("name"), "name is required"));
-  switch (parameters.scope) {
-    case "Namespace":
-      if (!parameters.namespace)
-        errors.push(required(where.child("namespace"), "`parameters.scope` is set to 'Namespace'"));
-      break;
-    case "Cluster":
-      if (parameters.namespace !== undefined)
-        errors.push(forbiddenField(where.child("namespace"), "`parameters.scope` is set to 'Cluster'"));
-      break;
-    default:
-      errors.push(
-        parameters.scope === undefined
-          ? required(where.child("scope"))
-          : notSupported(where.child("scope"), parameters.scope, ["Cluster", "Namespace"]),
-      );
-  }
+  const errors = controller.length > 250 ? [tooLong(at, 250)] : [];
+  errors.push(...domainPrefixedPath(controller, at));
+  return spec.parameters ? [...errors, ...validateParameters(spec.parameters)] : errors;
+}
+
+function validateParameters(parameters: IngressClassParametersReference): FieldError[] {
+  const at = root.child("parameters");
+  const errors = validateTypedReference(parameters, at);
+  const { scope, namespace } = parameters;
+  const where = at.child("namespace");
+  if (scope === undefined) errors.push(required(at.child("scope")));
+  else if (scope === "Namespace") {
+    if (namespace === undefined) errors.push(required(where, "`parameters.scope` is set to 'Namespace'"));
+    else errors.push(...check(dnsLabel, namespace, where));
+  } else if (scope === "Cluster") {
+    if (namespace !== undefined) errors.push(forbiddenField(where, "`parameters.scope` is set to 'Cluster'"));
+  } else errors.push(notSupported(at.child("scope"), scope, ["Cluster", "Namespace"]));
   return errors;
 }

@@ -19,6 +19,7 @@ import {
   portNumber,
   wildcardSubdomain,
 } from "../shared/names.ts";
+import { validateTypedReference } from "../shared/reference.ts";
 import { familyOf, ipAddress } from "../shared/net.ts";
 
 const root = path("spec");
@@ -102,13 +103,8 @@ function validatePath(entry: HTTPIngressPath, at: Path): FieldError[] {
 function validateBackend(backend: IngressBackend, at: Path): FieldError[] {
   const { service, resource } = backend;
   if (service && resource) return [invalidValue(at, "", "cannot set both resource and service backends")];
-  if (resource) {
-    const errors: FieldError[] = [];
-    if (!resource.kind) errors.push(required(at.child("resource", "kind"), "kind is required"));
-    if (!resource.name) errors.push(required(at.child("resource", "name"), "name is required"));
-    return errors;
-  }
-  if (!service) return [required(at, "service name or resource backend is required")];
+  if (resource) return validateTypedReference(resource, at.child("resource"));
+  if (!service) return [invalidValue(at, "", "resource or service backend is required")];
   return validateServiceBackend(service, at);
 }
 

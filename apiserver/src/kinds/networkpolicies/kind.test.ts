@@ -25,14 +25,14 @@ test("refusals", () => {
   expect(
     refusals(networkPolicies, { spec: { ingress: [{ from, ports }], policyTypes: ["Sideways"] } }),
   ).toEqual([
-    "spec.ingress[0].ports[0].endPort: Required value: may not be specified when `port` is non-numeric",
-    "spec.ingress[0].ports[1].endPort: Invalid value: 90: must be greater than or equal to `port`",
-    "spec.ingress[0].ports[2].endPort: Required value: must be specified when endPort is specified",
+    "spec.ingress[0].ports[0].endPort: Invalid value: 90: may not be specified when `port` is non-numeric",
+    "spec.ingress[0].ports[1].endPort: Invalid value: 100: must be greater than or equal to `port`",
+    "spec.ingress[0].ports[2].endPort: Invalid value: 90: may not be specified when `port` is not specified",
     "spec.ingress[0].from[0]: Required value: must specify a peer",
     'spec.ingress[0].from[1].ipBlock.except[1]: Invalid value: "192.168.0.0/16": must be a strict subset of `cidr`',
     'spec.ingress[0].from[1].ipBlock.except[2]: Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`',
     "spec.ingress[0].from[1]: Forbidden: may not specify both ipBlock and another peer",
-    'spec.policyTypes[0]: Unsupported value: "Sideways": supported values: "Egress", "Ingress"',
+    'spec.policyTypes[0]: Unsupported value: "Sideways": supported values: "Ingress", "Egress"',
   ]);
 });
 

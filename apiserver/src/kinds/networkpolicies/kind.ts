@@ -72,26 +72,26 @@ function validate({ spec = {} }: NetworkPolicy): FieldError[] {
       invalidValue(root.child("policyTypes"), types, "may not specify more than two policyTypes"),
     ];
   types.forEach((type, i) => {
-    if (!["Egress", "Ingress"].includes(type))
-      errors.push(notSupported(root.child("policyTypes").index(i), type, ["Egress", "Ingress"]));
+    if (!["Ingress", "Egress"].includes(type))
+      errors.push(notSupported(root.child("policyTypes").index(i), type, ["Ingress", "Egress"]));
   });
   return errors;
 }
 
 function validatePolicyPort(port: NetworkPolicyPort, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  if (port.protocol !== undefined && !["SCTP", "TCP", "UDP"].includes(port.protocol))
-    errors.push(notSupported(at.child("protocol"), port.protocol, ["SCTP", "TCP", "UDP"]));
-  if (port.port !== undefined) errors.push(...validatePort(port.port, at.child("port")));
-  if (port.endPort === undefined) return errors;
+  const { protocol, port: first, endPort: last } = port;
+  if (protocol !== undefined && !["TCP", "UDP", "SCTP"].includes(protocol))
+    errors.push(notSupported(at.child("protocol"), protocol, ["TCP", "UDP", "SCTP"]));
+  if (first !== undefined) errors.push(...validatePort(first, at.child("port")));
+  if (last === undefined) return errors;
   const where = at.child("endPort");
-  if (port.port === undefined)
-    return [...errors, required(where, "must be specified when endPort is specified")];
-  if (typeof port.port === "string")
-    return [...errors, required(where, "may not be specified when `port` is non-numeric")];
-  if (port.endPort < port.port)
-    errors.push(invalidValue(where, port.endPort, "must be greater than or equal to `port`"));
-  return [...errors, ...validatePort(port.endPort, where)];
+  if (first === undefined)
+    return [...errors, invalidValue(where, last, "may not be specified when `port` is not specified")];
+  if (typeof first === "string")
+    return [...errors, invalidValue(where, last, "may not be specified when `port` is non-numeric")];
+  if (last < first) errors.push(invalidValue(where, first, "must be greater than or equal to `port`"));
+  return [...errors, ...validatePort(last, where)];
 }
 
 function validatePeer(peer: NetworkPolicyPeer, at: Path): FieldError[] {
