@@ -11,6 +11,8 @@ export interface RetryOptions {
 
 /** Upstream's limit for "429, come back later". */
 const MAX_BUSY_RETRIES = 10;
+/** While no API server is there, as at a cluster's start, asking is cheap and waiting is not; for as long as a start takes. */
+const ABSENT = { maxDelayMs: 200, forMs: 10_000 };
 const READS = new Set(["GET", "HEAD"]);
 
 /**
@@ -22,13 +24,16 @@ export function withRetries(transport: Transport, options: RetryOptions = {}): T
   const base = options.baseDelayMs ?? 20;
   const max = options.maxDelayMs ?? 1_000;
   return async (request) => {
-    const deadline = performance.now() + patience;
+    const began = performance.now();
+    const deadline = began + patience;
     let busy = 0;
     for (let delay = base; ; delay = Math.min(delay * 2, max)) {
       const outcome = await attempt(transport, request);
       const late = performance.now() > deadline;
       if (outcome instanceof TransportError) {
         if (late || !mayRepeat(request, outcome)) throw lost(outcome);
+        const soon = !outcome.maybeDelivered && performance.now() - began < ABSENT.forMs;
+        if (soon) delay = Math.min(delay, ABSENT.maxDelayMs);
         await pause(delay / 2 + Math.random() * (delay / 2), request.signal);
         continue;
       }
