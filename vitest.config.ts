@@ -15,6 +15,7 @@ class Sequencer extends BaseSequencer {
       `${LAST.indexOf(basename(moduleId)) + 1} ${moduleId}`;
     const ordered = files.filter(({ project }) => project.name === "e2e");
     const free = files.filter(({ project }) => project.name !== "e2e");
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array that is sorted
     return [...(await super.sort(free)), ...ordered.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))];
   }
 }

@@ -15,7 +15,7 @@ const maxAliases = 8;
 /** Asks the resolvers outside the cluster. Throws when none of them answers. */
 export type Forward = (query: DecodedPacket) => Promise<DecodedPacket>;
 
-const record = (answer: Answer): PacketAnswer => ({ ...answer, ttl, class: "IN" }) as PacketAnswer;
+const record = (answer: Answer): PacketAnswer => ({ ...answer, ttl, class: "IN" });
 
 /** Rotates, so that clients which take the first address spread over all. */
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
@@ -35,22 +35,21 @@ export function createResolver(options: {
   const { records, domain, forward, random = Math.random } = options;
   const inCluster = (name: string): boolean => name === domain || name.endsWith(`.${domain}`);
 
-  const soa = (): PacketAnswer =>
-    ({
-      name: domain,
-      type: "SOA",
-      class: "IN",
-      ttl,
-      data: {
-        mname: `ns.dns.${domain}`,
-        rname: `hostmaster.${domain}`,
-        serial: options.serial(),
-        refresh: 7200,
-        retry: 1800,
-        expire: 86400,
-        minimum: ttl,
-      },
-    }) as PacketAnswer;
+  const soa = (): PacketAnswer => ({
+    name: domain,
+    type: "SOA",
+    class: "IN",
+    ttl,
+    data: {
+      mname: `ns.dns.${domain}`,
+      rname: `hostmaster.${domain}`,
+      serial: options.serial(),
+      refresh: 7200,
+      retry: 1800,
+      expire: 86400,
+      minimum: ttl,
+    },
+  });
 
   function local(question: Question): Lookup | "elsewhere" {
     const name = question.name.toLowerCase();

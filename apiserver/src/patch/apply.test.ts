@@ -106,7 +106,7 @@ describe("server-side apply", () => {
   });
 
   it("names writers that did not apply with their version, and lists several conflicts", () => {
-    const live = store(config({ replicas: 1, paused: true }) as unknown as KubeObject);
+    const live = store(config({ replicas: 1, paused: true }));
     trackUpdate(deployment, undefined, live, writer("kubectl-create"));
     expect(() =>
       apply(live, config({ replicas: 3, paused: false, minReadySeconds: 1 }), writer("me")),
@@ -188,7 +188,7 @@ describe("server-side apply", () => {
   });
 
   it("gives an object without records to before-first-apply", () => {
-    const live = store(config({ replicas: 1, paused: true }) as unknown as KubeObject);
+    const live = store(config({ replicas: 1, paused: true }));
     expect(() => apply(live, config({ replicas: 2 }), writer("me"))).toThrow(
       'conflict with "before-first-apply" using apps/v1: .spec.replicas',
     );
@@ -306,7 +306,7 @@ const withoutEmpty = (value: unknown): unknown => {
 
 describe("tracking of other writes", () => {
   const create = (spec: object, who = writer("creator")) => {
-    const object = store(config(spec, { labels: { a: "b" } }) as unknown as KubeObject);
+    const object = store(config(spec, { labels: { a: "b" } }));
     trackUpdate(deployment, undefined, object, who);
     return object;
   };

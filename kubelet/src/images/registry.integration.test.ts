@@ -27,9 +27,21 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "registry-"));
   await writeFile(join(directory, "htpasswd"), `${USER}:${HASH}\n`);
   await docker(
-    ...["run", "-d", "--name", NAME, "-p", "127.0.0.1::5000", "-v", `${directory}:/auth:ro`],
-    ...["-e", "REGISTRY_AUTH=htpasswd", "-e", "REGISTRY_AUTH_HTPASSWD_REALM=test"],
-    ...["-e", "REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd", "registry:2"],
+    "run",
+    "-d",
+    "--name",
+    NAME,
+    "-p",
+    "127.0.0.1::5000",
+    "-v",
+    `${directory}:/auth:ro`,
+    "-e",
+    "REGISTRY_AUTH=htpasswd",
+    "-e",
+    "REGISTRY_AUTH_HTPASSWD_REALM=test",
+    "-e",
+    "REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd",
+    "registry:2",
   );
   registry = (await docker("port", NAME, "5000")).split("\n")[0] ?? "";
   const config = ["--config", directory];

@@ -1,6 +1,6 @@
 /** Secrets and ConfigMaps that pods of this node use: fetched when first needed, again when the feed says they changed. */
 import type { ConfigMap, Secret } from "@coracle/shared/api/generated/core-v1.ts";
-import { configMaps, secrets, type Resource } from "@coracle/shared/api/resources.ts";
+import { configMaps, secrets } from "@coracle/shared/api/resources.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
 import { isForbidden, isNotFound } from "@coracle/shared/errors.ts";
 import type { References } from "../container/env.ts";
@@ -44,7 +44,7 @@ export function createReferenceStore(client: Client, onChange: (uid: string) => 
       const { version } = entry;
       let object: Held | undefined;
       try {
-        object = await client.get(RESOURCES[kind] as Resource<Held>, { namespace, name });
+        object = await client.get(RESOURCES[kind], { namespace, name });
       } catch (error) {
         // The Node authorizer lets a kubelet see only what its pods refer to, so that absence may look like either.
         if (!isNotFound(error) && !isForbidden(error)) throw error;
@@ -78,16 +78,15 @@ export function createReferenceStore(client: Client, onChange: (uid: string) => 
     return entry.fetching;
   };
   const invalidate = (entry: Entry): void => {
-    if ((entry.fetched?.object as Held | undefined)?.immutable) return;
+    if (entry.fetched?.object?.immutable) return;
     entry.version += 1;
     entry.fetched = undefined;
   };
 
   return {
     forPod: (uid) => ({
-      configMap: (namespace, name) =>
-        read(uid, "configmaps", namespace, name) as Promise<ConfigMap | undefined>,
-      secret: (namespace, name) => read(uid, "secrets", namespace, name) as Promise<Secret | undefined>,
+      configMap: (namespace, name) => read(uid, "configmaps", namespace, name),
+      secret: (namespace, name) => read(uid, "secrets", namespace, name),
     }),
     release(uid) {
       for (const key of byPod.get(uid) ?? []) {

@@ -45,7 +45,7 @@ export function sandboxOptions(spec: SandboxSpec, minOomScore: number): Containe
         },
       })),
     },
-  } as ContainerCreateOptions;
+  };
 }
 
 const mountOption = (mount: Mount): NonNullable<HostConfig["Mounts"]>[number] =>
@@ -57,14 +57,14 @@ const mountOption = (mount: Mount): NonNullable<HostConfig["Mounts"]>[number] =>
         ReadOnly: mount.readOnly,
         VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: "local", Options: {} } },
       }
-    : ({
+    : {
         Type: "bind",
         Source: mount.source,
         Target: mount.target,
         ReadOnly: mount.readOnly,
         // Left to the engine unless asked for: below its own root it insists on rslave.
         ...(mount.propagation ? { BindOptions: { Propagation: mount.propagation } } : {}),
-      } as NonNullable<HostConfig["Mounts"]>[number]);
+      };
 
 /** The part of the options that may change while a container runs. */
 export const restrictions = (r: ContainerResources): Partial<HostConfig> => ({
@@ -123,5 +123,5 @@ export function containerOptions(spec: ContainerSpec, minOomScore: number): Cont
         Config: { "max-size": String(spec.logs.maxBytes), "max-file": String(spec.logs.maxFiles) },
       },
     },
-  } as ContainerCreateOptions;
+  };
 }

@@ -200,7 +200,7 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
           abortSignal: signal,
         }),
       );
-      const socket = await engine(exec.start({ hijack: true, stdin: true, Tty: spec.tty } as object));
+      const socket = await engine(exec.start({ hijack: true, stdin: true, Tty: spec.tty }));
       return session(socket, spec.tty, {
         resize: async (columns, rows) => {
           await unlessStatus(exec.resize({ w: columns, h: rows }) as Promise<unknown>, 404, 409, 500);

@@ -2,7 +2,7 @@ import type { Container, ContainerStatus, Pod, PodStatus } from "@coracle/shared
 import { describe, expect, test } from "vitest";
 import { LABEL } from "../container/names.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
-import { containerStatus, type ContainerFacts, type ContainerKind } from "./container-status.ts";
+import { containerStatus, type ContainerFacts } from "./container-status.ts";
 import { podStatus, type StatusInput } from "./pod-status.ts";
 import { statusPatch } from "./writer.ts";
 
@@ -34,7 +34,7 @@ const facts = (
   newest?: RuntimeContainer,
   extra: Partial<Omit<ContainerFacts, "spec">> & { spec?: Partial<Container> } = {},
 ): ContainerFacts => ({
-  kind: "main" as ContainerKind,
+  kind: "main",
   newest,
   previous: undefined,
   started: newest?.state === "running",
@@ -79,17 +79,17 @@ const asSidecar = { kind: "sidecar" as const, spec: { restartPolicy: "Always" } 
 describe("a container's status", () => {
   test.each<[string, RuntimeContainer, Partial<ContainerStatus["state"] & object>]>([
     ["running", up, { running: { startedAt: "2026-01-01T00:00:01Z" } }],
-    ["completed", done, { terminated: { exitCode: 0, reason: "Completed" } as never }],
-    ["failed", failed, { terminated: { exitCode: 1, reason: "Error" } as never }],
+    ["completed", done, { terminated: { exitCode: 0, reason: "Completed" } }],
+    ["failed", failed, { terminated: { exitCode: 1, reason: "Error" } }],
     [
       "out of memory",
       instance("exited", { exitCode: 137, oomKilled: true }),
-      { terminated: { exitCode: 137, reason: "OOMKilled" } as never },
+      { terminated: { exitCode: 137, reason: "OOMKilled" } },
     ],
     [
       "never started",
       instance("exited", { exitCode: 127, error: "no such file", startedAt: undefined }),
-      { terminated: { exitCode: 127, reason: "StartError", message: "no such file" } as never },
+      { terminated: { exitCode: 127, reason: "StartError", message: "no such file" } },
     ],
   ])("%s", (_, newest, state) =>
     expect(containerStatus(facts("c", newest), false).state).toMatchObject(state),

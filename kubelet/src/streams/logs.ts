@@ -41,7 +41,8 @@ export async function serveLogs(
     sinceMs: since(request, now),
     tail: request.tailLines,
   };
-  const wanted: 1 | 2 | undefined = request.stream === "Stdout" ? 1 : request.stream === "Stderr" ? 2 : undefined;
+  const wanted: 1 | 2 | undefined =
+    request.stream === "Stdout" ? 1 : request.stream === "Stderr" ? 2 : undefined;
   const limit = { left: request.limitBytes ?? Infinity };
   await serveInstance(runtime, first.id, { query, wanted, limit }, channels);
   if (!follow) return;

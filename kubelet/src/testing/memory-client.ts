@@ -32,7 +32,7 @@ function mergeStatus(old: PodStatus, patch: Record<string, unknown>): PodStatus 
     } else if (Array.isArray(value)) merged[key] = value.filter((v) => !(v as { $patch?: string }).$patch);
     else merged[key] = value;
   }
-  return merged as PodStatus;
+  return merged;
 }
 
 export function createMemoryClient(): MemoryClient {
@@ -86,7 +86,7 @@ export function createMemoryClient(): MemoryClient {
     get: (resource, at) => Promise.resolve().then(() => find(resource as Resource<unknown>, at) as never),
     patch: (resource, at, patch) =>
       Promise.resolve().then(() => {
-        const found = find(resource as Resource<unknown>, at);
+        const found = find(resource, at);
         const body = patch.body as { metadata?: { uid?: string }; status?: Record<string, unknown> };
         if (body.metadata?.uid && body.metadata.uid !== found.metadata.uid)
           throw conflict(
@@ -94,21 +94,21 @@ export function createMemoryClient(): MemoryClient {
             at.name,
             "the UID in the precondition differs",
           );
-        const status = mergeStatus((found.status ?? {}) as PodStatus, body.status ?? {});
+        const status = mergeStatus(found.status ?? {}, body.status ?? {});
         history.push(status);
         const updated = { ...found, status };
-        store.set(keyOf(resource as Resource<unknown>, at.namespace, at.name), updated);
+        store.set(keyOf(resource, at.namespace, at.name), updated);
         changed();
         return updated as never;
       }),
     delete: (resource, at, params) =>
       Promise.resolve().then(() => {
-        const found = find(resource as Resource<unknown>, at);
+        const found = find(resource, at);
         const uid = params?.preconditions?.uid;
         if (uid && uid !== found.metadata.uid)
           throw conflict({ group: "", resource: resource.plural }, at.name, "uid");
-        store.delete(keyOf(resource as Resource<unknown>, at.namespace, at.name));
-        changed();
+        store.delete(keyOf(resource, at.namespace, at.name));
+        return changed();
       }),
     createSubresource: (_resource, at, subresource) =>
       Promise.resolve({
