@@ -12,6 +12,7 @@ import {
   type Pipeline,
 } from "./http/pipeline.ts";
 import { createCallWebhook } from "./admission/webhooks/call.ts";
+import { startAggregation, type AggregationParts } from "./aggregation/aggregation.ts";
 import { createReach } from "./aggregation/reach.ts";
 import { createConvert } from "./apiextensions/conversion.ts";
 import { startCustomResources } from "./apiextensions/custom-resources.ts";
@@ -37,6 +38,7 @@ export interface ApiServerOptions {
   readonly openNode?: Registry["openNode"];
   readonly components?: Registry["components"];
   readonly health?: HealthChecks | undefined;
+  readonly aggregation?: Partial<Pick<AggregationParts, "registerLocal" | "frontProxy">> | undefined;
   /** Further non-resource paths. */
   readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
   /** Texts for `kubectl explain`. */
@@ -71,8 +73,18 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const reach = createReach(registry);
   const convert = createConvert(createCallWebhook(reach), signal);
   startCustomResources({ registry, convert, log: options.log, signal });
+  const { registerLocal = false, frontProxy } = options.aggregation ?? {};
+  const aggregate = startAggregation({
+    registry,
+    reach,
+    registerLocal,
+    frontProxy,
+    log: options.log,
+    signal,
+  });
   const pipeline = createPipeline({
     registry,
+    aggregate,
     authenticate: options.authenticate ?? connectionUser,
     nonResource: createNonResource({
       registry,

@@ -10,6 +10,7 @@ import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
 import { createAdmit, selectPlugins } from "./admission/index.ts";
 import { createDynamicAdmission } from "./admission/policies/dynamic.ts";
 import { createCallWebhook } from "./admission/webhooks/call.ts";
+import { readFrontProxy } from "./aggregation/front-proxy.ts";
 import { createReach } from "./aggregation/reach.ts";
 import { createApiServer, type ApiServer } from "./api-server.ts";
 import type { PathHandler } from "./discovery/non-resource.ts";
@@ -67,6 +68,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
         selectPlugins({ ...admissionPlugins, dynamic }),
       ),
       openNode,
+      aggregation: { registerLocal: true, frontProxy: readFrontProxy(pki) },
       health: {
         live: [{ name: "ping", run: () => undefined }],
         ready: [

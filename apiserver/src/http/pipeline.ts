@@ -1,6 +1,7 @@
 import { ApiError, internalError, pathNotFound } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import type { Audit, AuditRecord } from "../audit/audit.ts";
+import type { Aggregate } from "../aggregation/aggregation.ts";
 import { withAnnotations } from "../audit/context.ts";
 import { denied } from "../authz/denied.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
@@ -28,6 +29,8 @@ export interface PipelineParts {
   readonly impersonate?: Impersonate | undefined;
   readonly nonResource: NonResourceHandler;
   readonly inFlight?: InFlight | undefined;
+  /** Answers what another server answers for. */
+  readonly aggregate?: Aggregate | undefined;
   readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;
   /** Told of every answered request, for metrics. */
@@ -125,6 +128,8 @@ interface Asked {
 }
 
 async function serve(parts: PipelineParts, asked: Asked): Promise<ApiResponse> {
+  const remote = parts.aggregate?.(asked.request, asked.user);
+  if (remote) return remote;
   if (!asked.info.isResource) {
     const response = parts.nonResource(asked.request, asked.user);
     if (!response) throw pathNotFound();

@@ -1,4 +1,5 @@
 import type { Kind } from "../registry/kind.ts";
+import { apiServices } from "./apiservices/kind.ts";
 import { bindings } from "./bindings/kind.ts";
 import { certificateSigningRequests } from "./certificatesigningrequests/kind.ts";
 import { clusterRoleBindings } from "./clusterrolebindings/kind.ts";
@@ -62,7 +63,7 @@ import {
   selfSubjectRulesReviews,
   subjectAccessReviews,
 } from "./virtual/reviews.ts";
-import { apiServices, nodeMetrics, podMetrics } from "./virtual/read-only.ts";
+import { nodeMetrics, podMetrics } from "./virtual/read-only.ts";
 
 /** Every kind that is built in, group by group, in the order in which discovery lists them. */
 export const kinds: readonly Kind[] = [

@@ -1,9 +1,9 @@
 /** Calls a webhook: JSON there and back over TLS, to a URL or to a Service of the cluster. */
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { connect as connectTls, rootCertificates } from "node:tls";
+import { request as httpRequest, type Agent, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebhookClientConfig } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
 import type { Reach } from "../../aggregation/reach.ts";
+import { keptConnections, tlsAgent } from "../../aggregation/tls-agent.ts";
 
 export interface CallOptions {
   readonly timeoutMs: number;
@@ -18,8 +18,6 @@ export type CallWebhook = (
 ) => Promise<unknown>;
 
 const maxAnswerBytes = 16 * 1024 * 1024;
-const keptConnections = 4;
-const idleMs = 30_000;
 
 interface Destination {
   readonly url: URL;
@@ -37,7 +35,7 @@ export function createCallWebhook(reach: Reach): CallWebhook {
     if (!agent) {
       // Definitions come and go; what nobody calls any more has closed its connections by itself.
       if (agents.size > 500) agents.clear();
-      agent = tlsAgent(destination, config.caBundle);
+      agent = tlsAgent({ ...destination, ca: config.caBundle });
       agents.set(key, agent);
     }
     return agent;
@@ -80,40 +78,6 @@ function destinationOf(reach: Reach, { url: text, service }: WebhookClientConfig
   const url = new URL(text ?? "");
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   return { url, serverName: host, open: (signal) => reach.toHost(host, Number(url.port || 443), signal) };
-}
-
-/** An agent whose connections are TLS over whatever leads there. */
-function tlsAgent({ open, serverName }: Destination, caBundle: string | undefined): Agent {
-  const ca = caBundle ? [Buffer.from(caBundle, "base64").toString("utf8")] : [...rootCertificates];
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: keptConnections, timeout: idleMs });
-  agent.createConnection = (_options, callback) => {
-    const secure = async (): Promise<Duplex> => {
-      const raw = await open(AbortSignal.timeout(idleMs));
-      const socket = connectTls({ socket: raw, ca, servername: serverName });
-      await new Promise<void>((resolve, reject) => {
-        socket.once("secureConnect", resolve);
-        socket.once("error", reject);
-      });
-      return socket;
-    };
-    void hand(secure(), callback);
-    return undefined;
-  };
-  return agent;
-}
-
-type Callback = NonNullable<Parameters<Agent["createConnection"]>[1]>;
-
-/** Node's agents are told of connections by callback. */
-async function hand(connecting: Promise<Duplex>, callback: Callback | undefined): Promise<void> {
-  let socket: Duplex;
-  try {
-    socket = await connecting;
-  } catch (error) {
-    callback?.(error as Error, undefined as never);
-    return;
-  }
-  callback?.(null, socket);
 }
 
 interface Post {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { authenticationConfigMap, readFrontProxy } from "../../aggregation/front-proxy.ts";
 import { builtInPriorityClasses } from "../../admission/priority.ts";
 import { bootstrapTokenSecret } from "../../authn/bootstrap-token.ts";
 import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
@@ -22,6 +23,8 @@ export interface BootstrapParts {
 export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: BootstrapParts): Promise<void> {
   await Promise.all(systemNamespaces.map((namespace) => ensure(registry, namespace)));
   const secrets: KubeObject[] = [];
+  const clientCa = readIfPresent(join(pki, "ca.crt"));
+  if (clientCa) await ensure(registry, authenticationConfigMap(clientCa, readFrontProxy(pki)));
   const token = readIfPresent(join(pki, "bootstrap-token"));
   if (token) secrets.push(bootstrapTokenSecret(token));
   for (const component of ["kube-proxy"]) {

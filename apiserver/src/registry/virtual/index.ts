@@ -2,7 +2,6 @@ import { methodNotServed, type Handler } from "../handler.ts";
 import type { Kind } from "../kind.ts";
 import { bind, bindingBody } from "../subresources/binding.ts";
 import { accessReviews } from "./access-reviews.ts";
-import { apiServices } from "./api-services.ts";
 import { componentStatuses } from "./component-statuses.ts";
 import { identityReviews } from "./identity-reviews.ts";
 import { metrics } from "./metrics.ts";
@@ -14,7 +13,6 @@ const bindings: VirtualKind = { kind: { ...bindingBody.kind, verbs: ["create"] }
 const all: readonly VirtualKind[] = [
   bindings,
   componentStatuses,
-  apiServices,
   ...identityReviews,
   ...accessReviews,
   ...metrics,

@@ -1,0 +1,65 @@
+/** Connections of HTTP clients: TLS over whatever leads to the other side. */
+import { Agent } from "node:http";
+import { connect as connectTls, rootCertificates } from "node:tls";
+import type { Duplex } from "node:stream";
+
+export interface TlsAgentOptions {
+  readonly open: (signal: AbortSignal) => Promise<Duplex>;
+  /** Whom the certificate must name. */
+  readonly serverName: string;
+  /** Base64 of PEM, as configurations carry it; the well-known authorities when absent. */
+  readonly ca?: string | undefined;
+  readonly insecure?: boolean | undefined;
+  /** What this side shows. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** Idle connections kept for the next request. */
+export const keptConnections = 4;
+const idleMs = 30_000;
+
+/** An agent that keeps its connections. */
+export function tlsAgent({ open, serverName, ca, insecure, client }: TlsAgentOptions): Agent {
+  const trusted = ca ? [Buffer.from(ca, "base64").toString("utf8")] : [...rootCertificates];
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: keptConnections, timeout: idleMs });
+  const secure = async (): Promise<Duplex> => {
+    const raw = await open(AbortSignal.timeout(idleMs));
+    const socket = connectTls({
+      socket: raw,
+      ca: trusted,
+      servername: serverName,
+      rejectUnauthorized: insecure !== true,
+      ...client,
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once("secureConnect", resolve);
+        socket.once("error", reject);
+        socket.once("close", () => reject(new Error("the connection was closed during the TLS handshake")));
+      });
+    } catch (error) {
+      raw.destroy();
+      throw error;
+    }
+    return socket;
+  };
+  agent.createConnection = (_options, callback) => {
+    void hand(secure(), callback);
+    return undefined;
+  };
+  return agent;
+}
+
+type Callback = NonNullable<Parameters<Agent["createConnection"]>[1]>;
+
+/** Node's agents are told of connections by callback. */
+async function hand(connecting: Promise<Duplex>, callback: Callback | undefined): Promise<void> {
+  let socket: Duplex;
+  try {
+    socket = await connecting;
+  } catch (error) {
+    callback?.(error as Error, undefined as never);
+    return;
+  }
+  callback?.(null, socket);
+}
