@@ -109,11 +109,11 @@ async function parse(
   }
 }
 
-async function createRoot(now: Date): Promise<KeyPairPem> {
+async function createRoot(now: Date, name: string): Promise<KeyPairPem> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    name: "CN=coracle",
+    name: `CN=${name}`,
     ...validity(now, CA_DAYS),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -135,9 +135,13 @@ async function isGoodRoot(pair: Partial<KeyPairPem>, now: Date): Promise<boolean
   return lasts(certificate, now) && belongTogether(certificate, await importKey(pair.key));
 }
 
-/** The cluster's certificate authority: the one given while it is good, else a new one. */
-export async function openAuthority(stored: Partial<KeyPairPem>, now = new Date()): Promise<Authority> {
-  const pair = (await isGoodRoot(stored, now)) ? (stored as KeyPairPem) : await createRoot(now);
+/** A certificate authority of the cluster: the one given while it is good, else a new one. */
+export async function openAuthority(
+  stored: Partial<KeyPairPem>,
+  now = new Date(),
+  name = "coracle",
+): Promise<Authority> {
+  const pair = (await isGoodRoot(stored, now)) ? (stored as KeyPairPem) : await createRoot(now, name);
   const root = new x509.X509Certificate(pair.crt);
   const rootKey = await importKey(pair.key);
   return {

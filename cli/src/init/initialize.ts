@@ -121,6 +121,20 @@ class Initializer {
     return authority;
   }
 
+  /** Extension servers believe what the holder of this authority's certificate says about users, and nobody else. */
+  async frontProxy(): Promise<void> {
+    const ca = await this.open("ca");
+    const crt = await ca.read("front-proxy-ca.crt");
+    const key = await ca.read("front-proxy-ca.key");
+    const stored = { ...(crt && { crt }), ...(key && { key }) };
+    const authority = await openAuthority(stored, new Date(), "coracle-front-proxy");
+    await this.write("ca", "front-proxy-ca.key", authority.key, MASTER);
+    await this.write("ca", "front-proxy-ca.crt", authority.crt, MASTER);
+    await this.write("apiserver", "front-proxy-ca.crt", authority.crt, PUBLIC);
+    const request = { commonName: "front-proxy-client", usage: "client" } as const;
+    await this.certificate(authority, ["apiserver", "front-proxy-client", request]);
+  }
+
   async certificate(
     authority: Authority,
     [component, name, request]: [Component, string, CertificateRequest],
@@ -207,6 +221,7 @@ export async function initialize(options: InitOptions): Promise<readonly string[
   const authority = await init.authority();
   await Promise.all([
     ...Object.values(certificates(options)).map((certificate) => init.certificate(authority, certificate)),
+    init.frontProxy(),
     init.bus(secrets),
     init.tokens(secrets),
     init.kubeconfig(authority),
