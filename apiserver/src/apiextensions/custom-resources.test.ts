@@ -455,3 +455,16 @@ describe("several versions", () => {
     expect((await raw(api, "GET", `${crontabs}/a`)).body["spec"]).toMatchObject({ later: "x" });
   });
 });
+
+test("clients read in OpenAPI that custom resources cannot be merged strategically", async () => {
+  await using api = await started();
+  const { body } = await raw<{
+    paths: Record<string, { patch: { requestBody: { content: object } } }>;
+  }>(api, "GET", "/openapi/v3/apis/stable.example.com/v1");
+  const path = "/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}";
+  expect(Object.keys(body.paths[path]?.patch.requestBody.content ?? {})).toEqual([
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/apply-patch+yaml",
+  ]);
+});

@@ -2,6 +2,7 @@
 import { prefixOf } from "./definitions.ts";
 import type { Descriptions, Dialect, Json } from "./definitions.ts";
 import type { Operation, PathDescription } from "./served.ts";
+import { definitionName } from "../registry.ts";
 
 const produced = ["application/json", "application/yaml"];
 const streamed = ["application/json;stream=watch"];
@@ -11,6 +12,11 @@ const patchTypes = [
   "application/strategic-merge-patch+json",
   "application/apply-patch+yaml",
 ];
+/** Clients read here that a custom resource cannot be merged strategically. */
+const patchTypesOf = ({ group, version, kind }: Operation["gvk"]): readonly string[] =>
+  definitionName(group, version, kind) === undefined
+    ? patchTypes.filter((type) => !type.includes("strategic"))
+    : patchTypes;
 
 const queryTypes: Readonly<Record<string, "boolean" | "integer">> = {
   allowWatchBookmarks: "boolean",
@@ -78,7 +84,7 @@ function operationV3(o: Operation, texts: Descriptions): Json {
   const reference = (name: string): Json => ({ $ref: `${prefixOf("v3")}${name}` });
   const answer = { schema: o.answer ? reference(o.answer) : { type: "string" } };
   const content = Object.fromEntries(produces(o).map((type) => [type, answer]));
-  const consumed = o.method === "patch" ? patchTypes : ["*/*"];
+  const consumed = o.method === "patch" ? patchTypesOf(o.gvk) : ["*/*"];
   return {
     ...common(o),
     ...(o.query.length > 0 ? { parameters: o.query.map((q) => queryParameter(q, "v3", texts)) } : {}),
@@ -112,7 +118,7 @@ function operationV2(o: Operation, texts: Descriptions): Json {
     : [];
   return {
     ...common(o),
-    consumes: o.method === "patch" ? patchTypes : ["*/*"],
+    consumes: o.method === "patch" ? patchTypesOf(o.gvk) : ["*/*"],
     produces: produces(o),
     schemes: ["https"],
     ...(body.length + o.query.length > 0
