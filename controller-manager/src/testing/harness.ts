@@ -7,6 +7,8 @@ import { createRbac } from "@coracle/apiserver/authz/rbac.ts";
 import { ensureRoles } from "@coracle/apiserver/registry/bootstrap/roles.ts";
 import type { UserInfo } from "@coracle/apiserver/request.ts";
 import { createMemoryStore } from "@coracle/apiserver/store/memory.ts";
+import { createAdmit } from "@coracle/apiserver/admission/index.ts";
+import { namespaceLifecycle } from "@coracle/apiserver/admission/namespace-lifecycle.ts";
 import { requestOf, startInProcess, type InProcessApi } from "@coracle/apiserver/testing/in-process.ts";
 import { createWatchCache } from "@coracle/apiserver/watch/cache.ts";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
@@ -53,8 +55,11 @@ async function startApi(signal: AbortSignal): Promise<InProcessApi> {
   const cache = createWatchCache(store);
   await cache.start(signal);
   const node = createNodeAuthorizer(createNodeGraph(cache), nodeRules);
-  const authorize = createAuthorize({ rbac: createRbac(cache), node });
-  const api = await startInProcess({ store, cache, authorize });
+  const rbac = createRbac(cache);
+  const authorize = createAuthorize({ rbac, node });
+  // Without it a controller that is behind may make content in a namespace that is already empty and going.
+  const admit = createAdmit({ store, cache, authorize, rbac, now: () => new Date() }, [namespaceLifecycle]);
+  const api = await startInProcess({ store, cache, authorize, admit });
   for (const name of [NAMESPACE, "kube-system"]) await api.client.create(namespaces, { metadata: { name } });
   await ensureRoles(api.registry);
   return api;
