@@ -1,0 +1,84 @@
+import { beforeAll, expect, test } from "vitest";
+import { busybox } from "./support/manifests.ts";
+import { useNamespace } from "./support/namespace.ts";
+import { podsIn } from "./support/pods.ts";
+import { eventually } from "./support/run.ts";
+
+const ns = useNamespace("isolation");
+const { apply, pod, ready, phase, sh } = podsIn(ns);
+const idle = `image: ${busybox}, command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 1; done"]`;
+const head = (name: string, spec = ""): string =>
+  `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec:\n  terminationGracePeriodSeconds: 0\n  ${spec}\n`;
+
+beforeAll(() =>
+  apply(`${head("sized")}
+  containers: [{ name: main, ${idle}, resources: { limits: { cpu: 500m, memory: 64Mi } } }]
+${head("burst")}
+  containers: [{ name: main, ${idle}, resources: { requests: { cpu: 10m } } }]
+${head("hungry", "restartPolicy: Never")}
+  containers: [{ name: main, image: ${busybox}, command: [sh, -c, "tail /dev/zero"], resources: { limits: { memory: 24Mi } } }]
+${head("user", "securityContext: { runAsUser: 1234, runAsGroup: 2345, supplementalGroups: [3456], seccompProfile: { type: RuntimeDefault } }")}
+  containers:
+    - { name: main, ${idle}, securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } } }
+${head("rootless", "securityContext: { runAsNonRoot: true }")}
+  containers: [{ name: main, ${idle} }]
+${head("capable", "securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged_port_start, value: '7' }] }")}
+  containers: [{ name: main, ${idle}, securityContext: { capabilities: { drop: [ALL], add: [NET_ADMIN] } } }]
+${head("together", "shareProcessNamespace: true")}
+  containers: [{ name: main, ${idle} }, { name: other, image: ${busybox}, command: [sleep, "4242"] }]
+${head("host", "hostNetwork: true")}
+  hostPID: true
+  hostIPC: true
+  containers: [{ name: main, ${idle} }]
+`),
+);
+
+test("limits are seen inside, and the QoS class follows from them", async () => {
+  await ready("sized", "burst");
+  expect((await pod("sized")).status?.qosClass).toBe("Guaranteed");
+  expect((await pod("burst")).status?.qosClass).toBe("Burstable");
+  const memory =
+    "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes";
+  expect(await sh("sized", memory)).toBe(`${64 * 1024 * 1024}\n`);
+  // How low a score may be is the host's affair; that the guaranteed one goes last is not.
+  const score = async (name: string): Promise<number> => Number(await sh(name, "cat /proc/1/oom_score_adj"));
+  expect(await score("sized")).toBeLessThanOrEqual(0);
+  expect(await score("burst")).toBe(999);
+});
+
+test("a container over its memory limit is OOMKilled", async () => {
+  const ended = await phase("hungry", "Failed");
+  expect(ended.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+    reason: "OOMKilled",
+    exitCode: 137,
+  });
+});
+
+test("users, groups, capabilities, seccomp and a read-only root are the manifest's", async () => {
+  await ready("user", "capable");
+  expect(await sh("user", "id -u; id -g; id -G")).toBe("1234\n2345\n2345 3456\n");
+  const status = await sh("user", "cat /proc/self/status");
+  expect(status).toMatch(/^CapBnd:\t0+$/m);
+  expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  expect(status).toMatch(/^Seccomp:\t2$/m);
+  await expect(sh("user", "touch /x")).rejects.toThrow("Read-only file system");
+  expect(await sh("capable", "grep CapBnd /proc/1/status")).toBe("CapBnd:\t0000000000001000\n");
+  expect(await sh("capable", "cat /proc/sys/net/ipv4/ip_unprivileged_port_start")).toBe("7\n");
+});
+
+test("runAsNonRoot refuses an image that runs as root", async () => {
+  const waiting = await eventually("it is refused", async () => {
+    const state = (await pod("rootless")).status?.containerStatuses?.[0]?.state?.waiting;
+    return state?.reason === "CreateContainerConfigError" ? state : undefined;
+  });
+  expect(waiting.message).toContain("runAsNonRoot");
+});
+
+test("processes are shared in the pod or with the node only where asked", async () => {
+  await ready("together", "host");
+  expect(await sh("together", "ps -o args")).toContain("sleep 4242");
+  expect(await sh("user", "ps -o args")).not.toContain("sleep 4242");
+  expect(await sh("host", "ps -o args")).toContain("sleep 4242");
+  const { podIP, hostIP } = (await pod("host")).status ?? {};
+  expect(podIP).toBe(hostIP);
+});
