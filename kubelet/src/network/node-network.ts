@@ -1,4 +1,5 @@
 /** The node's root network: bridge, addresses, routes to the other nodes, rules. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "@coracle/shared/log.ts";
 import { command, ipBatch } from "./command.ts";
@@ -110,6 +111,9 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
           `route replace ${options.serviceCidr} dev ${BRIDGE} scope link`,
         ]);
         await setSysctl("net.ipv4.ip_forward", "1");
+        // Pods' packets are routed. Filtered as bridged ones too, one to a Service of the pod's own would be sent back into its
+        // port, where a bridge drops it. Present only where the host has loaded the bridge's filter.
+        if (existsSync("/proc/sys/net/bridge")) await setSysctl("net.bridge.bridge-nf-call-iptables", "0");
         await setSysctl("net.ipv4.conf.all.send_redirects", "0");
         await setSysctl(`net.ipv4.conf.${BRIDGE}.send_redirects`, "0");
         await setSysctl(`net.ipv4.conf.${BRIDGE}.route_localnet`, "1");
