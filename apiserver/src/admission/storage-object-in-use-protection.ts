@@ -1,10 +1,10 @@
 import { objectOf, type AdmissionPlugin } from "./plugin.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 
+// VolumeAttributesClasses get none: no volume here is ever modified by one, so nothing would take it off again.
 const finalizers: Readonly<Record<string, string>> = {
   persistentvolumeclaims: "kubernetes.io/pvc-protection",
   persistentvolumes: "kubernetes.io/pv-protection",
-  "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
 };
 
 /** Claims and volumes in use stay until they are not. */

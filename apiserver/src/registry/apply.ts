@@ -19,7 +19,11 @@ import { updateObject } from "./update-object.ts";
 export async function apply(registry: Registry, call: Call, options: WriteOptions): Promise<ApiResponse> {
   const { request, served, info, user, warn } = call;
   if (!request.query.get("fieldManager")) throw managerRequired();
-  const config = readConfiguration(call);
+  const { config, duplicates } = readConfiguration(call);
+  if (options.fieldValidation === "Strict" && duplicates[0])
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${duplicates[0]}`);
+  if (options.fieldValidation === "Warn")
+    for (const problem of duplicates) warn(`error converting YAML to JSON: ${problem}`);
   const namespace = checkNamespace(call, config);
   const common = {
     served,
@@ -70,11 +74,16 @@ const uidOfNothing = ({ served, info }: Call, uid: string): ApiError =>
     `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
   );
 
+interface Configuration {
+  readonly config: KubeObject;
+  readonly duplicates: readonly string[];
+}
+
 /** The applied configuration as a plain object, with the name of the path. */
-function readConfiguration({ request, info }: Call): KubeObject {
+function readConfiguration({ request, info }: Call): Configuration {
   const { body } = request;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
-  const { value } = parseYaml(text, false);
+  const { value, duplicates } = parseYaml(text, true);
   if (!isObject(value)) throw badRequest("error decoding YAML: expected an object");
   const metadata = isObject(value["metadata"]) ? value["metadata"] : {};
   const given: unknown = metadata["name"];
@@ -82,7 +91,7 @@ function readConfiguration({ request, info }: Call): KubeObject {
     const shown = typeof given === "string" ? given : JSON.stringify(given);
     throw badRequest(`the name of the object (${shown}) does not match the name on the URL (${info.name})`);
   }
-  return { ...value, metadata: { ...metadata, name: info.name } };
+  return { config: { ...value, metadata: { ...metadata, name: info.name } }, duplicates };
 }
 
 interface Merging {

@@ -146,3 +146,23 @@ describe("apply", () => {
     expect((await rawPatch(api, "apply", `${maps}/a?fieldManager=me`, other)).body.code).toBe(400);
   });
 });
+
+describe("server-side apply of a key given twice", () => {
+  it("is refused when strict, and taken otherwise", async () => {
+    await using api = await startInProcess();
+    const apply = (validation: string) =>
+      raw(
+        api,
+        "PATCH",
+        `/api/v1/namespaces/default/configmaps/twice?fieldManager=t&fieldValidation=${validation}`,
+        {
+          headers: { "content-type": "application/apply-patch+yaml" },
+          body: 'apiVersion: v1\nkind: ConfigMap\ndata:\n  a: "1"\n  a: "2"\n',
+        },
+      );
+    const strict = await apply("Strict");
+    expect(strict).toMatchObject({ status: 400 });
+    expect(strict.text).toContain('line 5: key \\"a\\" already set in map');
+    expect(await apply("Ignore")).toMatchObject({ status: 201, body: { data: { a: "2" } } });
+  });
+});

@@ -75,11 +75,17 @@ function readYaml(text: string, findDuplicates: boolean): ParsedBody {
   });
   const fatal = document.errors.filter((e) => e.code !== "DUPLICATE_KEY");
   if (fatal[0]) throw badRequest(`error converting YAML to JSON: yaml: ${fatal[0].message.split("\n")[0]}`);
-  const duplicates = document.errors.map(
-    (e) => `yaml: unmarshal errors:\n  line ${e.linePos?.[0].line ?? 0}: key already set in map`,
+  const lines = document.errors.map(
+    (e) =>
+      `\n  line ${e.linePos?.[0].line ?? 0}: key ${JSON.stringify(keyAt(text, e.pos[0]))} already set in map`,
   );
+  const duplicates = lines.length > 0 ? [`yaml: unmarshal errors:${lines.join("")}`] : [];
   return { value: document.toJS({ maxAliasCount: 100 }) as unknown, duplicates };
 }
+
+/** The key that starts at an offset of a YAML text, without its quotes. */
+const keyAt = (text: string, offset: number): string =>
+  /^(?:"([^"]*)"|'([^']*)'|([^:\n]*))/.exec(text.slice(offset))?.slice(1).find(Boolean)?.trim() ?? "";
 
 /** Upstream's YAML reader keeps timestamps and base-60 numbers as strings. */
 const goTags = (tags: Tags): Tags =>

@@ -1,4 +1,6 @@
+import { notAcceptable } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import type { ApiRequest } from "../../request.ts";
 import { admitMutate, admitValidate } from "../admission.ts";
 import type { Handler } from "../handler.ts";
 import { defineKind, type Kind } from "../kind.ts";
@@ -27,7 +29,8 @@ export function defineReview({
 }: ReviewDeclaration): VirtualKind {
   const kind: Kind = defineKind<KubeObject>({ group, kind: name, namespaced, verbs: ["create"] });
   const create: Handler = async (registry, call) => {
-    const { request, served, info, user, warn } = call;
+    const { served, info, user, warn } = call;
+    const request = withoutTables(call.request);
     const options = writeOptions(request, "CreateOptions");
     const body = readBody(request, served, options.fieldValidation, { resources: registry.resources, warn });
     const scope = {
@@ -46,4 +49,16 @@ export function defineReview({
     return respondWith(request, review, 201);
   };
   return { kind, create };
+}
+
+/**
+ * The request with what it would take instead of a Table: an answer to a question has no columns.
+ * @throws ApiError 406 when it takes nothing else
+ */
+function withoutTables(request: ApiRequest): ApiRequest {
+  const { accept } = request.headers;
+  if (!accept?.includes("as=Table")) return request;
+  const others = accept.split(",").filter((clause) => !clause.includes("as=Table"));
+  if (others.length === 0) throw notAcceptable(["application/json", "application/yaml"]);
+  return { ...request, headers: { ...request.headers, accept: others.join(",") } };
 }

@@ -37,6 +37,19 @@ describe("reviews", () => {
     expect(await api.registry.store.revision()).toBe(before);
   });
 
+  it("have no columns: a Table alone is refused, another form beside it is taken", async () => {
+    await using api = await startInProcess({ authorize });
+    const ask = (accept: string) =>
+      raw(api, "POST", `${authorization}/selfsubjectaccessreviews`, {
+        user: jane,
+        headers: { accept },
+        body: { spec: { resourceAttributes: { verb: "get", resource: "pods" } } },
+      });
+    const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    expect(await ask(table)).toMatchObject({ status: 406, body: { reason: "NotAcceptable" } });
+    expect(await ask(`${table},application/json`)).toMatchObject({ status: 201 });
+  });
+
   it("say who asks, and whose a token is", async () => {
     const identity = {
       issueToken: () => Promise.reject(new Error("not here")),
