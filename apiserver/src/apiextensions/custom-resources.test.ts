@@ -1,6 +1,10 @@
-import type { CustomResourceDefinition } from "@coracle/shared/api/generated/apiextensions-v1.ts";
+import type {
+  ConversionReview,
+  CustomResourceDefinition,
+} from "@coracle/shared/api/generated/apiextensions-v1.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { describe, expect, test } from "vitest";
+import { startTlsServer } from "../aggregation/tls-server.test-support.ts";
 import { startInProcess, type InProcessApi } from "../testing/in-process.ts";
 import { raw, rawPatch, rawWatch } from "../testing/raw.ts";
 
@@ -241,7 +245,7 @@ describe("custom resources", () => {
     await using api = await started();
     const bad = await raw(api, "POST", crontabs, { body: cronTab("a", { image: "other/x" }) });
     expect(bad.body.message).toBe(
-      'CronTab.stable.example.com "a" is invalid: spec: Invalid value: "object": image must be from reg',
+      'CronTab.stable.example.com "a" is invalid: spec: Invalid value: image must be from reg',
     );
     await raw(api, "POST", crontabs, { body: cronTab("a", { image: "reg/x" }) });
     const changed = await rawPatch(api, "merge", `${crontabs}/a`, { spec: { image: "reg/y" } });
@@ -453,6 +457,92 @@ describe("several versions", () => {
     const event = await watch.next();
     expect(event?.object["spec"]).toMatchObject({ later: "x" });
     expect((await raw(api, "GET", `${crontabs}/a`)).body["spec"]).toMatchObject({ later: "x" });
+  });
+});
+
+describe("conversion by a webhook", () => {
+  const v1beta1: Version = {
+    name: "v1beta1",
+    served: true,
+    storage: false,
+    schema: {
+      openAPIV3Schema: {
+        type: "object",
+        properties: { host: { type: "string" }, port: { type: "string" } },
+      },
+    },
+  };
+  const stored: Version = {
+    name: "v1",
+    served: true,
+    storage: true,
+    schema: { openAPIV3Schema: { type: "object", properties: { hostPort: { type: "string" } } } },
+  };
+  const convert = ({ body }: { readonly body: string }): { body: object } => {
+    const { request, apiVersion } = JSON.parse(body) as ConversionReview;
+    const objects = (request?.objects ?? []) as unknown as (KubeObject & Record<string, string>)[];
+    const convertedObjects = objects.map(({ host, port, hostPort = "", ...object }) => {
+      const [itsHost = "", itsPort = ""] = hostPort.split(":");
+      const changed = request?.desiredAPIVersion.endsWith("/v1")
+        ? { hostPort: `${host}:${port}` }
+        : { host: itsHost, port: itsPort };
+      return { ...object, apiVersion: request?.desiredAPIVersion, ...changed };
+    });
+    const response = { uid: request?.uid, result: { status: "Success" }, convertedObjects };
+    return { body: { kind: "ConversionReview", apiVersion, response } };
+  };
+
+  test("goes both ways, for single objects, lists and watches", async () => {
+    await using hook = await startTlsServer({ names: ["localhost"] }, convert);
+    const crd = definition(stored, v1beta1) as unknown as CustomResourceDefinition;
+    crd.spec.conversion = {
+      strategy: "Webhook",
+      webhook: {
+        clientConfig: { url: `https://localhost:${hook.port}/convert`, caBundle: hook.caBundle },
+        conversionReviewVersions: ["v1"],
+      },
+    };
+    await using api = await started(crd);
+    const beta = crontabs.replace("/v1/", "/v1beta1/");
+    const apiVersion = "stable.example.com/v1beta1";
+    const created = await raw(api, "POST", beta, {
+      body: { apiVersion, kind: "CronTab", metadata: { name: "a" }, host: "h", port: "80" },
+    });
+    expect(created.status, created.text).toBe(201);
+    expect(created.body).toMatchObject({ apiVersion, host: "h", port: "80" });
+    expect((await raw(api, "GET", `${crontabs}/a`)).body).toMatchObject({ hostPort: "h:80" });
+    await raw(api, "POST", crontabs, { body: { metadata: { name: "b" }, hostPort: "x:1" } });
+    const list = await raw<{ items: KubeObject[] }>(api, "GET", beta);
+    expect(list.body.items.map((i) => `${i.metadata.name} ${String(i["host"])}`)).toEqual(["a h", "b x"]);
+    const calls = hook.asked.length;
+    await raw(api, "GET", beta);
+    // What has been converted once is remembered.
+    expect(hook.asked).toHaveLength(calls);
+    await using watch = await rawWatch(api, `${beta}?watch=true`);
+    expect((await watch.next())?.object).toMatchObject({ apiVersion, host: "h" });
+    const patched = await rawPatch(api, "merge", `${beta}/a`, { port: "81" });
+    expect(patched.body).toMatchObject({ host: "h", port: "81" });
+    expect((await raw(api, "GET", `${crontabs}/a`)).body).toMatchObject({ hostPort: "h:81" });
+  });
+
+  test("that fails is told as such", async () => {
+    await using hook = await startTlsServer({ names: ["localhost"] }, () => ({
+      status: 500,
+      body: "broken",
+    }));
+    const crd = definition(stored, v1beta1) as unknown as CustomResourceDefinition;
+    crd.spec.conversion = {
+      strategy: "Webhook",
+      webhook: {
+        clientConfig: { url: `https://localhost:${hook.port}/convert`, caBundle: hook.caBundle },
+        conversionReviewVersions: ["v1"],
+      },
+    };
+    await using api = await started(crd);
+    await raw(api, "POST", crontabs, { body: { metadata: { name: "b" }, hostPort: "x:1" } });
+    const { status, body } = await raw(api, "GET", `${crontabs.replace("/v1/", "/v1beta1/")}/b`);
+    expect(status).toBe(500);
+    expect(body.message).toContain("conversion webhook for stable.example.com/v1, Kind=CronTab failed");
   });
 });
 

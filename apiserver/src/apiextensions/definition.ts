@@ -19,7 +19,7 @@ import { createLoader } from "./load.ts";
 import { apiVersionOf, type Definition, type Holder, type VersionSchema } from "./holder.ts";
 import { applyDefaults, hasDefaults } from "./schema/defaults.ts";
 import { prune } from "./schema/prune.ts";
-import { compileRules, runRules } from "./schema/rules.ts";
+import { compileRules, runRules, type RuleRun } from "./schema/rules.ts";
 import { validateSchema } from "./schema/validate.ts";
 
 /** Compiles the schemas. @throws CelCompileError for rules that a server of another version has let pass */
@@ -84,9 +84,9 @@ function versionKind(holder: Holder, compiled: VersionSchema, served: readonly s
     prepareForCreate: (object) => {
       if (status) delete object["status"];
     },
-    validate: (object) => judge(compiled, object),
-    validateUpdate: (object, old) => judge(compiled, object, old),
-    validateStatusUpdate: (object, old) => judge(compiled, object, old),
+    validate: (object, { warn }) => judge(compiled, object, { warn }),
+    validateUpdate: (object, old, { warn }) => judge(compiled, object, { old, warn }),
+    validateStatusUpdate: (object, old, { warn }) => judge(compiled, object, { old, warn }),
     selectableFields: selectableFields(version),
     columns: columnsOf(version.additionalPrinterColumns),
     ...(scale ? { scale: scaleOf(scale) } : {}),
@@ -149,12 +149,12 @@ const notAllChecked = invalidValue(
   "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
 );
 
-function judge(compiled: VersionSchema, object: KubeObject, old?: KubeObject): FieldError[] {
+function judge(compiled: VersionSchema, object: KubeObject, { old, warn }: RuleRun): FieldError[] {
   const { schema, rules, version } = compiled;
   const errors = [...validateSchema(schema, object, old), ...judgeScale(version, object)];
   if (!rules) return errors;
   if (errors.some((error) => blocking.has(error.reason ?? ""))) return [...errors, notAllChecked];
-  return [...errors, ...runRules(rules, object, old)];
+  return [...errors, ...runRules(rules, object, { old, warn })];
 }
 
 function judgeScale({ subresources }: CustomResourceDefinitionVersion, object: KubeObject): FieldError[] {

@@ -1,6 +1,6 @@
 /** `x-kubernetes-validations`: the rules of a schema, compiled once and run over objects. */
 import type { ValidationRule } from "@coracle/shared/api/generated/apiextensions-v1.ts";
-import { isObject } from "../../patch/json.ts";
+import { equal, isObject } from "../../patch/json.ts";
 import {
   forbiddenField,
   invalidValue,
@@ -50,32 +50,48 @@ export function compileRules(schema: Schema): RuleTree | undefined {
   const [itemSchema, valueSchema] = [itemsOf(schema), valuesOf(schema)];
   const items = itemSchema && compileRules(itemSchema);
   const values = valueSchema && compileRules(valueSchema);
-  const rules = (schema["x-kubernetes-validations"] ?? []).map(compileRule);
+  const rules = rulesOf(schema).map(compileRule);
   if (rules.length === 0 && properties.size === 0 && !items && !values) return undefined;
   return { schema, rules, properties, items, values };
 }
 
+/** A schema's own rules, and those of the schemas that must all hold as well. */
+const rulesOf = (schema: Schema): readonly ValidationRule[] => [
+  ...(schema["x-kubernetes-validations"] ?? []),
+  ...(schema.allOf ?? []).flatMap((branch) => branch["x-kubernetes-validations"] ?? []),
+];
+
+export interface RuleRun {
+  /** The state before the update. */
+  readonly old?: unknown;
+  /** Told of what is broken but was so before, which is no reason to refuse an update. */
+  readonly warn?: ((message: string) => void) | undefined;
+}
+
 /** @returns the rules that an object breaks */
-export const runRules = (tree: RuleTree, value: unknown, old?: unknown): FieldError[] =>
-  runTree(tree, value, { old, at: rootPath(), isRoot: true });
+export const runRules = (tree: RuleTree, value: unknown, { old, warn }: RuleRun = {}): FieldError[] =>
+  runTree(tree, value, { old, at: rootPath(), isRoot: true, warn: warn ?? (() => undefined) });
 
 interface Walk {
+  readonly warn: (message: string) => void;
   /** The state before; undefined when there is none, or none that is surely the same element's. */
   readonly old: unknown;
   readonly at: Path;
   readonly isRoot: boolean;
 }
 
-function runTree(tree: RuleTree, value: unknown, { old, at, isRoot }: Walk): FieldError[] {
+function runTree(tree: RuleTree, value: unknown, walk: Walk): FieldError[] {
   // A null is no value that a rule could be about.
   if (value === undefined || value === null) return [];
-  const errors = tree.rules.length > 0 ? runAll(tree, value, { old, at, isRoot }) : [];
+  const { old, at } = walk;
+  const errors = tree.rules.length > 0 ? runAll(tree, value, walk) : [];
+  const inside = { ...walk, isRoot: false };
   if (Array.isArray(value)) {
     const { items } = tree;
     if (!items) return errors;
     value.forEach((item, i) => {
       const before = correlated(tree.schema, item, old);
-      errors.push(...runTree(items, item, { old: before, at: at.index(i), isRoot: false }));
+      errors.push(...runTree(items, item, { ...inside, old: before, at: at.index(i) }));
     });
     return errors;
   }
@@ -86,7 +102,7 @@ function runTree(tree: RuleTree, value: unknown, { old, at, isRoot }: Walk): Fie
     const next = declared ?? (tree.schema.properties?.[key] ? undefined : tree.values);
     if (!next) continue;
     const child = declared ? at.child(key) : at.key(key);
-    errors.push(...runTree(next, item, { old: before?.[key], at: child, isRoot: false }));
+    errors.push(...runTree(next, item, { ...inside, old: before?.[key], at: child }));
   }
   return errors;
 }
@@ -95,30 +111,46 @@ function runAll({ schema, rules }: RuleTree, value: unknown, walk: Walk): FieldE
   const self = typedValue(schema, value, walk.isRoot);
   const hasOld = walk.old !== undefined && walk.old !== null;
   const oldSelf = hasOld ? typedValue(schema, walk.old, walk.isRoot) : undefined;
+  const untouched = hasOld && equal(walk.old, value);
   return rules.flatMap((compiled) => {
     const optional = compiled.rule.optionalOldSelf === true;
     if (compiled.transition && !hasOld && !optional) return [];
     const before = optional ? (hasOld ? Optional.of(oldSelf) : Optional.none()) : (oldSelf ?? null);
-    return runOne(compiled, { self, oldSelf: before }, { schema, at: walk.at });
+    const where = { schema, at: walk.at, value };
+    const { error, broken } = runOne(compiled, { self, oldSelf: before }, where);
+    if (broken && untouched && !compiled.transition) {
+      walk.warn(`${broken.field}: ${broken.message}`);
+      return [];
+    }
+    return error ?? broken ?? [];
   });
 }
 
 interface Where {
   readonly schema: Schema;
   readonly at: Path;
+  readonly value: unknown;
 }
 
-function runOne(compiled: CompiledRule, variables: Record<string, unknown>, where: Where): FieldError[] {
+interface Verdict {
+  /** It could not be found out. */
+  readonly error?: FieldError;
+  readonly broken?: FieldError;
+}
+
+function runOne(compiled: CompiledRule, variables: Record<string, unknown>, where: Where): Verdict {
   const { rule, program } = compiled;
-  const at = where.at.text === "" && !rule.fieldPath ? rootPath("<nil>") : below(where.at, rule.fieldPath);
+  const named = (at: Path): Path => (at.text === "" ? rootPath("<nil>") : at);
   const type = where.schema.type ?? "object";
   try {
-    if (program.run(variables) === true) return [];
+    if (program.run(variables) === true) return {};
   } catch (error) {
     const why = `${(error as Error).message} evaluating rule: ${rule.message || rule.rule}`;
-    return [invalidValue(at, type, why)];
+    return { error: invalidValue(named(where.at), type, why) };
   }
-  return [failure(rule, at, { type, message: messageOf(compiled, variables) })];
+  const at = named(below(where.at, rule.fieldPath));
+  const message = messageOf(compiled, variables);
+  return { broken: failure(rule, at, { value: where.value, message }) };
 }
 
 function messageOf({ rule, message }: CompiledRule, variables: Record<string, unknown>): string {
@@ -137,17 +169,23 @@ function messageOf({ rule, message }: CompiledRule, variables: Record<string, un
 function failure(
   rule: ValidationRule,
   at: Path,
-  { type, message }: { readonly type: string; readonly message: string },
+  { value, message }: { readonly value: unknown; readonly message: string },
 ): FieldError {
+  // Objects and lists are too long to be shown.
+  const shown = typeof value === "object" ? undefined : JSON.stringify(value);
   switch (rule.reason) {
     case "FieldValueRequired":
       return required(at, message);
     case "FieldValueForbidden":
       return forbiddenField(at, message);
     case "FieldValueDuplicate":
-      return { reason: rule.reason, field: at.text, message: `Duplicate value: ${JSON.stringify(type)}` };
+      return { reason: rule.reason, field: at.text, message: `Duplicate value${shown ? `: ${shown}` : ""}` };
     default:
-      return invalidValue(at, type, message);
+      return {
+        reason: "FieldValueInvalid",
+        field: at.text,
+        message: `Invalid value: ${shown ? `${shown}: ` : ""}${message}`,
+      };
   }
 }
 

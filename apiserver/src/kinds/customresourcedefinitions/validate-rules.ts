@@ -23,6 +23,12 @@ function validateNode(schema: Schema, walk: Walk): FieldError[] {
   const errors = (schema["x-kubernetes-validations"] ?? []).flatMap((rule, i) =>
     validateRule(rule, schema, { ...walk, at: at.child("x-kubernetes-validations").index(i) }),
   );
+  (schema.allOf ?? []).forEach((branch, i) =>
+    (branch["x-kubernetes-validations"] ?? []).forEach((rule, j) => {
+      const where = at.child("allOf").index(i).child("x-kubernetes-validations").index(j);
+      errors.push(...validateRule(rule, schema, { ...walk, at: where }));
+    }),
+  );
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     errors.push(...validateNode(property, { ...walk, isRoot: false, at: at.child("properties").key(name) }));
   }

@@ -221,9 +221,13 @@ const isNumberOrString = ({ anyOf, allOf }: Schema): boolean => {
   return equal(anyOf, pair) || (allOf ?? []).some((branch) => equal(branch.anyOf, pair));
 };
 
+/** Rules may stand where everything must hold, and nowhere else. */
+const mayHaveRules = (at: Path): boolean => /\.allOf\[\d+\]$/.test(at.text);
+
 function validateBranch(branch: Schema, outer: Schema | undefined, at: Path): FieldError[] {
   const errors: FieldError[] = notInJunctors
     .filter((key) => branch[key] !== undefined && branch[key] !== "" && branch[key] !== false)
+    .filter((key) => key !== "x-kubernetes-validations" || !mayHaveRules(at))
     .map((key) =>
       forbiddenField(
         at.child(key),
