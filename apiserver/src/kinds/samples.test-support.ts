@@ -55,6 +55,12 @@ export const samples: Readonly<Record<string, { readonly name?: string; readonly
   "Service.": {
     body: { spec: { selector: labels, type: "NodePort", ports: [{ port: 80, targetPort: "http" }] } },
   },
+  "APIService.apiregistration.k8s.io": {
+    name: "v1.sample.example.com",
+    body: {
+      spec: { group: "sample.example.com", version: "v1", groupPriorityMinimum: 1000, versionPriority: 15 },
+    },
+  },
   "ControllerRevision.apps": { body: { data: { spec: { template } }, revision: 1 } },
   "DaemonSet.apps": { body: { spec: { selector, template } } },
   "Deployment.apps": { body: { spec: { selector, template } } },

@@ -8,11 +8,9 @@ import type { AdmissionContext, Attributes } from "../plugin.ts";
 import type { Verdict } from "../webhooks/conditions.ts";
 import { namespaceOf } from "../webhooks/match.ts";
 import { requestOf } from "../webhooks/request.ts";
+import { policyVariables } from "./check-expression.ts";
 import { authorizerFor } from "./authorizer.ts";
 import { admissionEnvironment } from "./environment.ts";
-
-/** Variables of policies, beside those of every admission expression. */
-const more = ["params", "namespaceObject", "variables"];
 
 export interface CompiledExpression {
   readonly expression: string;
@@ -29,7 +27,7 @@ export function expressionOf(expression: string): CompiledExpression {
   let program = programs.get(expression);
   if (!program) {
     try {
-      program = compile(admissionEnvironment(more), expression);
+      program = compile(admissionEnvironment(policyVariables), expression);
     } catch (error) {
       program = error as Error;
     }
@@ -44,17 +42,6 @@ export function expressionOf(expression: string): CompiledExpression {
       return compiled.run(variables);
     },
   };
-}
-
-/** What is wrong with an expression before anything is known of values; undefined when nothing is. */
-export function compileProblem(expression: string): string | undefined {
-  try {
-    expressionOf(expression);
-    const program = programs.get(expression);
-    return program instanceof Error ? program.message : undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 export interface Scene {

@@ -159,6 +159,26 @@ describe("validating policies", () => {
   });
 });
 
+test("expressions that are none are refused when they are written", async () => {
+  await using api = await startWithDynamicAdmission();
+  const post = (spec: object) =>
+    raw(api, "POST", `${group}/validatingadmissionpolicies`, {
+      body: {
+        metadata: { name: "p" },
+        spec: { matchConstraints: rules(["apps"], ["deployments"]), ...spec },
+      },
+    });
+  const broken = await post({ validations: [{ expression: "object.spec ==" }] });
+  expect(broken.status).toBe(422);
+  expect(broken.body.message).toContain(
+    'spec.validations[0].expression: Invalid value: "object.spec ==": compilation failed',
+  );
+  const unknown = await post({ validations: [{ expression: "nothing.spec == 1" }] });
+  expect(unknown.body.message).toContain("undeclared reference to 'nothing'");
+  const text = await post({ validations: [{ expression: "'yes'" }] });
+  expect(text.body.message).toContain("must evaluate to bool");
+});
+
 describe("mutating policies", () => {
   const mutating = async (api: InProcessApi, name: string, spec: object): Promise<void> => {
     const policy = await raw(api, "POST", `${group}/mutatingadmissionpolicies`, {

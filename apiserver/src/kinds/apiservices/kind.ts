@@ -29,7 +29,10 @@ export const apiServices = defineKind<APIService>({
   nameRule: "pathSegment",
   status: true,
   setDefaults: ({ spec }) => {
-    if (spec?.service) spec.service.port ??= 443;
+    if (!spec?.service) return;
+    // The table of facts does not know that the reference may be absent: reading leaves an empty one.
+    if (Object.keys(spec.service).length === 0) delete spec.service;
+    else spec.service.port ??= 443;
   },
   prepareForCreate: (service, { now }) => {
     const lastTransitionTime = `${now().toISOString().slice(0, 19)}Z`;

@@ -7,6 +7,7 @@ import { defineKind } from "../../registry/kind.ts";
 import {
   paramKindCell,
   setMatchDefaults,
+  validateExpression,
   validateFailurePolicy,
   validateMatchConditions,
   validateMatchResources,
@@ -84,5 +85,6 @@ function validateMutation(mutation: Mutation, i: number): FieldError[] {
   if (!mutation[mine])
     errors.push(required(at.child(mine), `must be specified when patchType is ${mutation.patchType}`));
   else if (!mutation[mine].expression?.trim()) errors.push(required(at.child(mine, "expression")));
+  else errors.push(...validateExpression(mutation[mine].expression, "any", at.child(mine, "expression")));
   return errors;
 }

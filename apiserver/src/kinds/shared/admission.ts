@@ -8,6 +8,7 @@ import type {
   Variable,
   WebhookClientConfig,
 } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
+import { expressionProblem } from "../../admission/policies/check-expression.ts";
 import {
   duplicate,
   forbiddenField,
@@ -121,12 +122,23 @@ export function validateMatchConditions(
   list.forEach((condition, i) => {
     const where = at.index(i);
     if (!condition.expression?.trim()) errors.push(required(where.child("expression")));
+    else errors.push(...validateExpression(condition.expression, "bool", where.child("expression")));
     if (!condition.name) errors.push(required(where.child("name")));
     else errors.push(...check(qualifiedName, condition.name, where.child("name")));
     if (seen.has(condition.name)) errors.push(duplicate(where.child("name"), condition.name));
     seen.add(condition.name);
   });
   return errors;
+}
+
+/** An expression must compile; policies' variables are allowed wherever one may be theirs. */
+export function validateExpression(
+  expression: string,
+  result: "bool" | "string" | "any",
+  at: Path,
+): FieldError[] {
+  const problem = expressionProblem(expression, { result, policy: true });
+  return problem === undefined ? [] : [invalidValue(at, expression, problem)];
 }
 
 export function validateVariables(variables: readonly Variable[] | undefined, at: Path): FieldError[] {
@@ -140,6 +152,7 @@ export function validateVariables(variables: readonly Variable[] | undefined, at
     seen.add(variable.name);
     if (!variable.expression?.trim())
       errors.push(required(where.child("expression"), "expression is not specified"));
+    else errors.push(...validateExpression(variable.expression, "any", where.child("expression")));
     return errors;
   });
 }

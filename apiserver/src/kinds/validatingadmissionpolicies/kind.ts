@@ -16,6 +16,7 @@ import { defineKind } from "../../registry/kind.ts";
 import {
   paramKindCell,
   setMatchDefaults,
+  validateExpression,
   validateFailurePolicy,
   validateMatchConditions,
   validateMatchResources,
@@ -88,6 +89,9 @@ function validateValidation(validation: Partial<Validation>, i: number): FieldEr
   const errors: FieldError[] = [];
   const { expression = "", message = "", messageExpression = "", reason } = validation;
   if (!expression.trim()) errors.push(required(at.child("expression"), "expression is not specified"));
+  else errors.push(...validateExpression(expression, "bool", at.child("expression")));
+  if (messageExpression.trim())
+    errors.push(...validateExpression(messageExpression, "string", at.child("messageExpression")));
   if (messageExpression && !messageExpression.trim())
     errors.push(
       invalidValue(at.child("messageExpression"), messageExpression, "must be non-empty if specified"),
@@ -114,6 +118,7 @@ function validateAnnotations(annotations: readonly AuditAnnotation[]): FieldErro
     seen.add(annotation.key);
     if (!annotation.valueExpression?.trim())
       errors.push(required(at.child("valueExpression"), "valueExpression is not specified"));
+    else errors.push(...validateExpression(annotation.valueExpression, "any", at.child("valueExpression")));
     return errors;
   });
 }
