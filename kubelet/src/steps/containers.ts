@@ -1,14 +1,15 @@
 import { rm } from "node:fs/promises";
 import { messagePlace } from "../container/build.ts";
-import { LABEL, nodeLabels } from "../container/names.ts";
+import { LABEL, nodeLabels, podFullName } from "../container/names.ts";
 import { endContainer, endPod } from "../lifecycle/end.ts";
 import { startContainer } from "../lifecycle/start.ts";
-import { attemptOf, planContainers, type Kill } from "../plan/plan.ts";
+import { attemptOf, planContainers, type Kill, type Plan } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
 import {
   containersOf,
   instancesOf,
   isEnding,
+  podEvent,
   runningInstances,
   type PodRun,
   type SpecContainer,
@@ -60,11 +61,23 @@ async function startAll(run: PodRun): Promise<void> {
   }
 }
 
+/** Says once per wait that a container is backed off. */
+function announceBackoff(run: PodRun, before: Plan | undefined): void {
+  for (const name of run.plan?.waiting.keys() ?? []) {
+    if (before?.waiting.has(name)) continue;
+    const container = containersOf(run.pod).find((c) => c.spec.name === name);
+    const message = `Back-off restarting failed container ${name} in pod ${podFullName(run.pod)}`;
+    podEvent(run, "Warning", "BackOff", message, container);
+  }
+}
+
 /** The containers: started in order, restarted by policy, ended when a probe or the spec says so. */
 export const containers: PodStep = {
   name: "containers",
   up: async (run) => {
+    const before = run.plan;
     run.plan = planContainers({ pod: run.pod, ...viewsOf(run), now: run.ctx.steady() });
+    announceBackoff(run, before);
     for (const order of run.plan.kill) kill(run, order);
     if (run.plan.over) {
       run.over = runningInstances(run).length === 0;
