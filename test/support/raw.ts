@@ -1,0 +1,115 @@
+import { request, Agent, type IncomingMessage, type RequestOptions } from "node:https";
+import { once } from "node:events";
+import { KubeConfig } from "@kubernetes/client-node";
+import { kubeconfig } from "./run.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+  /** The body as JSON; an error where it is none. */
+  json<T = Json>(): T;
+}
+
+/** What a test reads out of an object of any kind. */
+export interface Json {
+  readonly kind?: string;
+  readonly apiVersion?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly uid?: string;
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly finalizers?: readonly string[];
+  };
+  readonly items?: readonly Json[];
+  readonly status?: unknown;
+}
+
+export interface Ask {
+  readonly body?: object | string;
+  readonly type?: string;
+  readonly accept?: string;
+}
+
+/** Requests as the administrator of the kubeconfig, with nothing between the test and the wire. */
+export class Raw {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  readonly #config = new KubeConfig();
+  readonly #server: URL;
+
+  constructor() {
+    this.#config.loadFromFile(kubeconfig);
+    const cluster = this.#config.getCurrentCluster();
+    if (!cluster) throw new Error(`${kubeconfig} names no cluster`);
+    this.#server = new URL(cluster.server);
+  }
+
+  async #open(method: string, path: string, ask: Ask): Promise<IncomingMessage> {
+    const body = typeof ask.body === "object" ? JSON.stringify(ask.body) : ask.body;
+    const options: RequestOptions = {
+      method,
+      agent: this.#agent,
+      headers: {
+        accept: ask.accept ?? "application/json",
+        ...(body === undefined
+          ? {}
+          : { "content-type": ask.type ?? "application/json", "content-length": Buffer.byteLength(body) }),
+      },
+    };
+    await this.#config.applyToHTTPSOptions(options);
+    // The kubeconfig's own agent would open a connection for each request.
+    options.agent = this.#agent;
+    const sent = request(new URL(path, this.#server), options);
+    sent.end(body);
+    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    answer.setEncoding("utf8");
+    return answer;
+  }
+
+  /** One request and the whole of its answer, whatever its status. */
+  async ask(method: string, path: string, ask: Ask = {}): Promise<Answer> {
+    const answer = await this.#open(method, path, ask);
+    let text = "";
+    for await (const chunk of answer) text += String(chunk);
+    return {
+      status: answer.statusCode ?? 0,
+      headers: answer.headers,
+      text,
+      json: <T>() => JSON.parse(text) as T,
+    };
+  }
+
+  /** The events of a watch, up to and including the first that `last` accepts. */
+  async watch(path: string, last: (event: WatchEvent) => boolean): Promise<WatchEvent[]> {
+    const answer = await this.#open("GET", path, {});
+    const events: WatchEvent[] = [];
+    let rest = "";
+    for await (const chunk of answer) {
+      const lines = (rest + String(chunk)).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const event = JSON.parse(line) as WatchEvent;
+        events.push(event);
+        if (last(event)) {
+          answer.destroy();
+          return events;
+        }
+      }
+    }
+    throw new Error(`the watch ended (${answer.statusCode}) after ${JSON.stringify(events).slice(0, 500)}`);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: Json;
+}
