@@ -5,6 +5,7 @@ import type {
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { describe, expect, test } from "vitest";
 import { startTlsServer } from "../aggregation/tls-server.test-support.ts";
+import { createMemoryStore } from "../store/memory.ts";
 import { startInProcess, type InProcessApi } from "../testing/in-process.ts";
 import { raw, rawPatch, rawWatch } from "../testing/raw.ts";
 
@@ -379,6 +380,23 @@ describe("the end of a definition", () => {
     await gone(api);
     expect((await raw(api, "GET", crontabs)).status).toBe(404);
   });
+});
+
+test("every server on a store serves a definition, as soon as one says it is established", async () => {
+  const store = createMemoryStore();
+  await using one = await startInProcess({ store });
+  await using two = await startInProcess({ store });
+  await raw(one, "POST", "/api/v1/namespaces", { body: { metadata: { name: "default" } } });
+  await raw(one, "POST", definitions, { body: definition() });
+  await until(one, "crontabs.stable.example.com", isEstablished);
+  expect((await raw(two, "POST", crontabs, { body: cronTab("a") })).status).toBe(201);
+  const listed = await raw<{ items: KubeObject[] }>(one, "GET", crontabs);
+  expect(listed.body.items).toHaveLength(1);
+  await raw(two, "DELETE", `${definitions}/crontabs.stable.example.com`);
+  await gone(one);
+  expect((await raw(one, "GET", crontabs)).status).toBe(404);
+  expect((await raw(two, "GET", crontabs)).status).toBe(404);
+  expect((await store.snapshot()).objects.filter((o) => o.key.resource.includes("crontabs"))).toEqual([]);
 });
 
 describe("several versions", () => {

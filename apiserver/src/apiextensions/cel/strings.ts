@@ -57,13 +57,30 @@ function replaceTimes(text: string, from: string, to: string, times: number): st
 
 const compiled = new Map<string, RegExp>();
 
-/** RE2's syntax is JavaScript's for all that rules use; `(?i)` at the start becomes a flag. */
+/** What RE2 writes otherwise than JavaScript, as far as rules and patterns use it. */
+const translations: readonly (readonly [RegExp, string])[] = [
+  [/\(\?P</g, "(?<"],
+  [/\\A/g, "^"],
+  [/\\z/g, "$"],
+  [/\[:alnum:\]/g, "0-9A-Za-z"],
+  [/\[:alpha:\]/g, "A-Za-z"],
+  [/\[:digit:\]/g, "0-9"],
+  [/\[:lower:\]/g, "a-z"],
+  [/\[:upper:\]/g, "A-Z"],
+  [/\[:space:\]/g, String.raw`\s`],
+  [/\[:word:\]/g, String.raw`\w`],
+  [/\[:xdigit:\]/g, "0-9A-Fa-f"],
+];
+
+/** A regular expression in RE2's syntax; flags at its start apply to all of it. @throws SyntaxError */
 export function regex(form: string): RegExp {
   let found = compiled.get(form);
   if (!found) {
     const flags = /^\(\?([ims]+)\)/.exec(form);
-    const body = (flags ? form.slice(flags[0].length) : form).replaceAll(/\(\?P</g, "(?<");
-    found = new RegExp(body.replaceAll(/\\z/g, "$").replaceAll(/\\A/g, "^"), flags?.[1] ?? "");
+    let body = flags ? form.slice(flags[0].length) : form;
+    for (const [from, to] of translations) body = body.replaceAll(from, () => to);
+    // Classes of Unicode characters need its mode, which is stricter in all else.
+    found = new RegExp(body, `${flags?.[1] ?? ""}${/\\[pP]\{/.test(body) ? "u" : ""}`);
     if (compiled.size > 1000) compiled.clear();
     compiled.set(form, found);
   }

@@ -108,6 +108,15 @@ describe("validation", () => {
       [`spec.a: Invalid value: "A": spec.a in body should match '^[a-z]+$'`],
     ],
     [
+      "patterns in RE2's syntax",
+      spec({
+        a: { type: "string", pattern: "(?i)^[[:alpha:]]+$" },
+        b: { type: "string", pattern: String.raw`^\p{Lu}` },
+      }),
+      { a: "aB", b: "x" },
+      [String.raw`spec.b: Invalid value: "x": spec.b in body should match '^\p{Lu}'`],
+    ],
+    [
       "range",
       spec({
         a: { type: "integer", minimum: 1, maximum: 10 },

@@ -1,4 +1,5 @@
 /** Whether a schema is structural: it says of every value what it is, in one place. */
+import { regex } from "../../apiextensions/cel/strings.ts";
 import { hasDefaults } from "../../apiextensions/schema/defaults.ts";
 import { prune } from "../../apiextensions/schema/prune.ts";
 import {
@@ -151,7 +152,7 @@ function validateKeywords(schema: Schema, at: Path): FieldError[] {
 
 function isPattern(text: string): boolean {
   try {
-    new RegExp(text.replace(/^\(\?[ims]+\)/, "").replaceAll(/\(\?P</g, "(?<"));
+    regex(text);
     return true;
   } catch {
     return false;
