@@ -28,9 +28,10 @@ export function containerOf(pod: Pod, name: string | null): string {
   );
 }
 
+/** Booleans of a query as apimachinery reads them: anything but "0" and "false", in any case of letters, is true. */
 const flag = (query: URLSearchParams, name: string, fallback: boolean): boolean => {
   const value = query.get(name);
-  return value === null ? fallback : value === "" || value === "true" || value === "1";
+  return value === null ? fallback : value !== "0" && value.toLowerCase() !== "false";
 };
 
 export interface CommandOptions extends CommandStreams {
