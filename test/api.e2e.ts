@@ -222,7 +222,7 @@ async function collection(r: Served, at: string, selected: string, run: string, 
     await ok("DELETE", `${at}?${selected}`, { body: { gracePeriodSeconds: 0 } });
   else for (const n of [1, 2]) await ok("DELETE", `${at}/${objectOf(r, n, run).name}`);
   await eventually(`${r.name} gone`, async () => {
-    const { items = [] } = (await ok("GET", `${at}?${selected}`)).json<Json>();
+    const { items = [] } = (await ok("GET", `${at}?${selected}`)).json();
     if (items.length > 0) throw new Error(JSON.stringify(items.map((i) => i.metadata)));
     return true;
   });

@@ -1,4 +1,5 @@
-import { request, Agent, type IncomingMessage, type RequestOptions } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { request, Agent, type RequestOptions } from "node:https";
 import { once } from "node:events";
 import { KubeConfig } from "@kubernetes/client-node";
 import { kubeconfig } from "./run.ts";

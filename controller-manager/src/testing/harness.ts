@@ -60,7 +60,8 @@ async function startApi(signal: AbortSignal): Promise<InProcessApi> {
   // Without it a controller that is behind may make content in a namespace that is already empty and going.
   const admit = createAdmit({ store, cache, authorize, rbac, now: () => new Date() }, [namespaceLifecycle]);
   const api = await startInProcess({ store, cache, authorize, admit });
-  for (const name of [NAMESPACE, "kube-system", "kube-public"]) await api.client.create(namespaces, { metadata: { name } });
+  for (const name of [NAMESPACE, "kube-system", "kube-public"])
+    await api.client.create(namespaces, { metadata: { name } });
   await ensureRoles(api.registry);
   return api;
 }
