@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { samples } from "../apiserver/src/kinds/samples.test-support.ts";
 import { useNamespace } from "./support/namespace.ts";
-import { Raw, type Answer, type Ask, type Json } from "./support/raw.ts";
+import { Raw, type Answer, type Ask } from "./support/raw.ts";
 import { eventually } from "./support/run.ts";
 
 const ns = useNamespace("api");
