@@ -1,15 +1,32 @@
 import { randomBytes } from "node:crypto";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { kubeconfig as readKubeconfig } from "@coracle/shared/client/https.ts";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
-import { docker, eventually, getJson, kubectl, kubectlWith, run, tryKubectl } from "./support/run.ts";
+import {
+  docker,
+  eventually,
+  getJson,
+  kubeconfig,
+  kubectl,
+  kubectlBinary,
+  kubectlWith,
+  must,
+  run,
+  tryKubectl,
+} from "./support/run.ts";
 
 const ns = useNamespace("secrets");
 const value = `canary-${randomBytes(16).toString("hex")}`;
+const control = `control-${randomBytes(16).toString("hex")}`;
 const encoded = Buffer.from(value).toString("base64");
 
 test("a Secret is mounted from a tmpfs, and nowhere on any disk", async () => {
+  await kubectl("create", "configmap", "control", "-n", ns, `--from-literal=key=${control}`);
   await kubectl("create", "secret", "generic", "canary", "-n", ns, `--from-literal=key=${value}`);
   await kubectlWith(
     `
@@ -44,18 +61,20 @@ spec:
   const mounts = (await run("sh", ["-c", "grep tmpfs /proc/mounts | cut -d' ' -f2"])).stdout
     .split("\n")
     .filter((m) => m.startsWith(dir));
-  for (const text of [value, encoded]) {
+  const onDisk = async (text: string): Promise<string[]> => {
     const found = await run("grep", [
-      "-rIlsaF",
+      "-rlsaF",
       "--devices=skip",
       text,
       `${dir}/volumes`,
       `${dir}/containers`,
       `${dir}/overlay2`,
     ]);
-    const onDisk = found.stdout.split("\n").filter((f) => f && !mounts.some((m) => f.startsWith(`${m}/`)));
-    expect(onDisk).toEqual([]);
-  }
+    return found.stdout.split("\n").filter((f) => f && !mounts.some((m) => f.startsWith(`${m}/`)));
+  };
+  // A ConfigMap is stored in the clear: finding it shows that the search would find the Secret.
+  expect(await onDisk(control)).not.toEqual([]);
+  for (const text of [value, encoded]) expect(await onDisk(text)).toEqual([]);
 });
 
 test("a changed Secret reaches the running pod", async () => {
@@ -95,9 +114,24 @@ test("a ServiceAccount has a token Secret made for it, and it works", async () =
     ),
     "base64",
   ).toString();
-  expect(
-    await kubectl("auth", "whoami", `--token=${token}`, "-o", "jsonpath={.status.userInfo.username}"),
-  ).toMatch(/robot|kubernetes-admin/);
+  // The token alone: with the administrator's certificate beside it, the token would not be looked at.
+  const { server, ca = "" } = await readKubeconfig(kubeconfig);
+  const folder = await mkdtemp(join(tmpdir(), "coracle-token-"));
+  await writeFile(join(folder, "ca.crt"), ca);
+  const alone = [
+    "--kubeconfig=/dev/null",
+    `--server=${server}`,
+    `--certificate-authority=${join(folder, "ca.crt")}`,
+    `--token=${token}`,
+  ];
+  const who = await must(kubectlBinary, [
+    ...alone,
+    "auth",
+    "whoami",
+    "-o",
+    "jsonpath={.status.userInfo.username}",
+  ]);
+  expect(who).toBe(`system:serviceaccount:${ns}:robot`);
   const [header, payload] = token.split(".").map((part) => Buffer.from(part, "base64url").toString());
   expect(JSON.parse(String(header))).toHaveProperty("alg");
   expect(JSON.parse(String(payload))).toMatchObject({ sub: `system:serviceaccount:${ns}:robot` });
