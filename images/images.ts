@@ -72,7 +72,8 @@ export const REDIS_IMAGE = "redis:8";
 export const NATS_IMAGE = "nats:2";
 export const PAUSE_IMAGE = "coracle/pause:1";
 export const RUNTIME_IMAGE = "coracle/runtime:dev";
-export const CORACLE_IMAGE = "coracle/coracle:dev";
+/** Of all processes. A checkout that has a name of its own for it can build beside another one on the same engine. */
+export const CORACLE_IMAGE = process.env["CORACLE_IMAGE"] ?? "coracle/coracle:dev";
 export const TESTSERVER_IMAGE = "coracle/testserver:dev";
 
 /** Debian packages the processes need beside Node: ip, nft, ps; nsenter is in the base. */

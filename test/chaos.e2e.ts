@@ -6,7 +6,7 @@ import { useNamespace } from "./support/namespace.ts";
 import { docker, eventually, getJson, kubectl, kubectlWith, tryKubectl } from "./support/run.ts";
 
 const ns = useNamespace("chaos");
-const project = process.env["COMPOSE_PROJECT_NAME"] ?? "coracle";
+const project = process.env["CORACLE_CLUSTER"] ?? "coracle";
 const replicas = 4;
 let acknowledged = 0;
 let image = webImage;

@@ -5,7 +5,7 @@ import { useNamespace } from "./support/namespace.ts";
 import { docker, eventually, getJson, kubectl, kubectlWith } from "./support/run.ts";
 
 const ns = useNamespace("node-loss");
-const project = process.env["COMPOSE_PROJECT_NAME"] ?? "coracle";
+const project = process.env["CORACLE_CLUSTER"] ?? "coracle";
 const lost = "node-3";
 const kubelet = `${project}-kubelet-3`;
 const web = async (): Promise<Pod[]> =>

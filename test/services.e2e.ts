@@ -148,7 +148,7 @@ test("externalTrafficPolicy Local serves on nodes with an endpoint and drops on 
 
 test("a node itself reaches a Service, and a dead service address is refused there", async () => {
   const ip = await address("sticky");
-  const node = `${process.env["COMPOSE_PROJECT_NAME"] ?? "coracle"}-kubelet-1`;
+  const node = `${process.env["CORACLE_CLUSTER"] ?? "coracle"}-kubelet-1`;
   const script = (host: string): string =>
     `fetch("http://${host}/name",{signal:AbortSignal.timeout(4000)}).then(r=>r.text()).then(t=>console.log(t.trim()),e=>console.log(e.cause?.code??e.name))`;
   expect((await docker("exec", node, "node", "-e", script(ip))).trim()).toMatch(/^web-/);
