@@ -11,6 +11,7 @@ import {
   type Observe,
   type Pipeline,
 } from "./http/pipeline.ts";
+import { startPolicyStatus } from "./admission/policies/status.ts";
 import { createCallWebhook } from "./admission/webhooks/call.ts";
 import { startAggregation, type AggregationParts } from "./aggregation/aggregation.ts";
 import { createReach } from "./aggregation/reach.ts";
@@ -73,6 +74,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const reach = createReach(registry);
   const convert = createConvert(createCallWebhook(reach), signal);
   startCustomResources({ registry, convert, log: options.log, signal });
+  startPolicyStatus(registry, options.log, signal);
   const { registerLocal = false, frontProxy } = options.aggregation ?? {};
   const aggregate = startAggregation({
     registry,

@@ -55,6 +55,41 @@ describe("validating policies", () => {
     expect((await raw(api, "POST", deployments, { body: deployment("small", 5) })).status).toBe(201);
   });
 
+  test("are checked against the types of the kinds that they name", async () => {
+    await using api = await startWithDynamicAdmission();
+    await validating(api, "doubtful", {
+      variables: [{ name: "count", expression: "object.spec.replicas" }],
+      validations: [
+        { expression: "object.spec.replicaz > 1" },
+        { expression: "variables.count > '1'", messageExpression: "'at ' + object.spec.strategy.typo" },
+        { expression: "object.spec.strategy != null && oldObject.metadata.labels['a'] == 'b'" },
+      ],
+    });
+    const status = async (): Promise<unknown> =>
+      (await raw(api, "GET", `${group}/validatingadmissionpolicies/doubtful`)).body["status"];
+    await expect.poll(status).toEqual({
+      observedGeneration: 1,
+      typeChecking: {
+        expressionWarnings: [
+          {
+            fieldRef: "spec.validations[0].expression",
+            warning:
+              "apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'replicaz'\n | object.spec.replicaz > 1\n | ...........^",
+          },
+          {
+            fieldRef: "spec.validations[1].expression",
+            warning:
+              "apps/v1, Kind=Deployment: ERROR: <input>:1:17: found no matching overload for '_>_' applied to '(int, string)'\n | variables.count > '1'\n | ................^",
+          },
+          {
+            fieldRef: "spec.validations[1].messageExpression",
+            warning: expect.stringContaining("undefined field 'typo'") as string,
+          },
+        ],
+      },
+    });
+  });
+
   test("know the request, the namespace, variables, and what the user may do", async () => {
     await using api = await startWithDynamicAdmission();
     await validating(api, "many", {

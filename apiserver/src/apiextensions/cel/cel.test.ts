@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CelCompileError, compile, dynamicEnvironment } from "./environment.ts";
+import { CelCompileError } from "./compile-error.ts";
+import { compile, dynamicEnvironment } from "./environment.ts";
 import { fromCel, toCel } from "./values.ts";
 
 const run = (expression: string, self: unknown = {}): unknown =>

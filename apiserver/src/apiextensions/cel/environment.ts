@@ -1,6 +1,7 @@
 /** Expressions compiled and run with Kubernetes' functions. */
+import { compileError, isLibraryError } from "./compile-error.ts";
 import { registerFormats } from "./formats.ts";
-import { CelTypeError, Environment, EvaluationError, ParseError } from "./library.ts";
+import { Environment } from "./library.ts";
 import { registerLists } from "./lists.ts";
 import { registerMacros } from "./macros.ts";
 import { registerNetwork } from "./network.ts";
@@ -19,17 +20,6 @@ export interface Program {
   uses(variable: string): boolean;
   /** @throws CelRuntimeError */
   run(variables: Readonly<Record<string, unknown>>): unknown;
-}
-
-/** The expression itself is wrong; the message is in the form of a compiler's. */
-export class CelCompileError extends Error {
-  /** What the library calls the mistake: `no_such_key`, `unknown_variable`, … */
-  readonly code: string;
-  constructor(message: string, code: string) {
-    super(message);
-    this.name = "CelCompileError";
-    this.code = code;
-  }
 }
 
 /** The expression failed on these values. */
@@ -80,7 +70,7 @@ export function dynamicEnvironment(variables: readonly string[]): Environment {
 
 /**
  * Compiles an expression. Structs (`Object{…}`, `JSONPatch{…}`) become maps.
- * @throws CelCompileError
+ * @throws CelCompileError (see compile-error.ts)
  */
 export function compile(environment: Environment, expression: string): Program {
   try {
@@ -102,36 +92,6 @@ export function compile(environment: Environment, expression: string): Program {
     };
   } catch (error) {
     throw compileError(expression, error);
-  }
-}
-
-type LibraryError = ParseError | EvaluationError | CelTypeError;
-const isLibraryError = (error: unknown): error is LibraryError =>
-  error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
-
-function compileError(expression: string, error: unknown): CelCompileError {
-  if (!isLibraryError(error)) return new CelCompileError(`compilation failed: ${String(error)}`, "unknown");
-  const at = error.range?.start ?? 0;
-  const before = expression.slice(0, at).split("\n");
-  const line = before.length;
-  const column = before.at(-1)?.length ?? 0;
-  const text = `ERROR: <input>:${line}:${column + 1}: ${compilerWords(error)}`;
-  const source = expression.split("\n")[line - 1] ?? "";
-  return new CelCompileError(
-    `compilation failed: ${text}\n | ${source}\n | ${".".repeat(column)}^`,
-    error.code,
-  );
-}
-
-function compilerWords({ code, summary }: LibraryError): string {
-  const subject = /: (.*)$/s.exec(summary)?.[1] ?? "";
-  switch (code) {
-    case "unknown_variable":
-      return `undeclared reference to '${subject}' (in container '')`;
-    case "no_such_key":
-      return `undefined field '${subject}'`;
-    default:
-      return summary.startsWith("Unexpected") ? `Syntax error: ${summary.toLowerCase()}` : summary;
   }
 }
 

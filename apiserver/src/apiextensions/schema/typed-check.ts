@@ -1,5 +1,6 @@
 /** Finds the fields that a rule names but its schema does not have. */
-import { baseEnvironment, CelCompileError, compile } from "../cel/environment.ts";
+import { CelCompileError } from "../cel/compile-error.ts";
+import { baseEnvironment, compile } from "../cel/environment.ts";
 import type { Environment } from "../cel/library.ts";
 import { isEmbedded, isIntOrString, itemsOf, preserves, valuesOf, type Schema } from "./structural.ts";
 import { escapedName } from "./typed-value.ts";
