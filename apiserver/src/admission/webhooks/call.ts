@@ -51,7 +51,7 @@ export function createCallWebhook(reach: Reach): CallWebhook {
       return await post({ url, agent, payload, signal: limited });
     } catch (error) {
       throw new Error(
-        `failed to call webhook: Post ${JSON.stringify(url.href)}: ${reason(error, limited, signal)}`,
+        `failed to call webhook: Post ${JSON.stringify(config.service ? withPort(url) : url.href)}: ${reason(error, limited, signal)}`,
         {
           cause: error,
         },
@@ -59,6 +59,10 @@ export function createCallWebhook(reach: Reach): CallWebhook {
     }
   };
 }
+
+/** The URL of a Service, with its port also where that is the usual one. */
+const withPort = ({ protocol, hostname, port, pathname, search }: URL): string =>
+  `${protocol}//${hostname}:${port || 443}${pathname}${search}`;
 
 function reason(error: unknown, limited: AbortSignal, signal: AbortSignal): string {
   if (limited.aborted && !signal.aborted) return "context deadline exceeded";

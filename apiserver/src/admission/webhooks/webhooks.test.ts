@@ -158,7 +158,7 @@ describe("validating webhooks", () => {
     const refused = await raw(api, "POST", configMaps, { body: configMap("a") });
     expect(refused.status).toBe(500);
     expect(refused.body.message).toBe(
-      'Internal error occurred: failed calling webhook "lost.example.com": failed to call webhook: Post "https://hook.default.svc/lost?timeout=10s": service "hook" not found',
+      'Internal error occurred: failed calling webhook "lost.example.com": failed to call webhook: Post "https://hook.default.svc:443/lost?timeout=10s": service "hook" not found',
     );
     await rawPatch(api, "json", `${group}/validatingwebhookconfigurations/validating`, [
       { op: "replace", path: "/webhooks/0/failurePolicy", value: "Ignore" },

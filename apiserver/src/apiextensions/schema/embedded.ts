@@ -1,7 +1,18 @@
 /** Resources inside of resources: what every object of the API must be. */
-import { isObject, type JsonObject } from "../../patch/json.ts";
+import { clone, isObject, type JsonObject } from "../../patch/json.ts";
+import { decodeObject } from "../../schema/decode.ts";
+import { typeNode } from "../../schema/registry.ts";
 import { invalidValue, required, type FieldError, type Path } from "../../registry/field.ts";
 import { check, dnsLabel1035, dnsSubdomain } from "../../kinds/shared/names.ts";
+
+const objectMeta = typeNode("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+
+function checkMetadataTypes(metadata: unknown, at: Path): FieldError[] {
+  if (metadata === undefined || objectMeta?.kind !== "object") return [];
+  // Decoding changes what it is given.
+  const { error } = decodeObject(objectMeta, clone(metadata));
+  return error === undefined ? [] : [invalidValue(at, metadata, error)];
+}
 
 /** @returns what is wrong with the apiVersion, kind and metadata of an embedded resource */
 export function checkEmbedded(object: JsonObject, at: Path): FieldError[] {
@@ -25,6 +36,7 @@ export function checkEmbedded(object: JsonObject, at: Path): FieldError[] {
       );
     }
   }
+  errors.push(...checkMetadataTypes(metadata, at.child("metadata")));
   if (isObject(metadata) && typeof metadata["name"] === "string")
     errors.push(...check(dnsSubdomain, metadata["name"], at.child("metadata", "name")));
   return errors;

@@ -1,5 +1,7 @@
 /** Drops what a schema does not know. */
 import { isObject, type JsonObject } from "../../patch/json.ts";
+import { decodeObject } from "../../schema/decode.ts";
+import { typeNode } from "../../schema/registry.ts";
 import { isEmbedded, itemsOf, preserves, resourceKeys, valuesOf, type Schema } from "./structural.ts";
 
 /**
@@ -36,8 +38,11 @@ function pruneObject(schema: Schema, object: JsonObject, walk: Walk): void {
   const preserve = walk.preserve || preserves(schema);
   const values = valuesOf(schema);
   for (const key of Object.keys(object)) {
-    if (resource && resourceKeys.has(key)) continue;
     const path = walk.path ? `${walk.path}.${key}` : key;
+    if (resource && resourceKeys.has(key)) {
+      if (key === "metadata" && !walk.isResource) pruneMetadata(object[key], { ...walk, path });
+      continue;
+    }
     const declared =
       schema.properties && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
     const next = declared ?? values;
@@ -48,5 +53,16 @@ function pruneObject(schema: Schema, object: JsonObject, walk: Walk): void {
       walk.removed.push(path);
       delete object[key];
     }
+  }
+}
+
+const objectMeta = typeNode("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+
+/** Metadata of a resource inside of another has the fields of any; wrong types are left for validation. */
+function pruneMetadata(metadata: unknown, { path, removed }: Walk): void {
+  if (!isObject(metadata) || objectMeta?.kind !== "object") return;
+  for (const problem of decodeObject(objectMeta, metadata).unknown) {
+    const [, field = ""] = /^unknown field "(.*)"$/s.exec(problem) ?? [];
+    removed.push(`${path}.${field}`);
   }
 }

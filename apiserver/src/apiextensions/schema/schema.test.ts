@@ -41,7 +41,7 @@ describe("pruning", () => {
         open: { any: { thing: 1 }, in: { gone: 1 } },
         map: { k: { x: "1", y: 2 } },
         list: [{ x: "1", z: 1 }],
-        pod: { kind: "Pod", metadata: { labels: {} }, spec: {} },
+        pod: { kind: "Pod", metadata: { labels: { a: "b" }, colour: "red" }, spec: {} },
       },
     };
     const removed = prune(schema, value, true);
@@ -51,6 +51,7 @@ describe("pruning", () => {
       "spec.open.in.gone",
       "spec.map.k.y",
       "spec.list[0].z",
+      "spec.pod.metadata.colour",
       "spec.pod.spec",
     ]);
     expect(value).toEqual({
@@ -62,7 +63,7 @@ describe("pruning", () => {
         open: { any: { thing: 1 }, in: {} },
         map: { k: { x: "1" } },
         list: [{ x: "1" }],
-        pod: { kind: "Pod", metadata: { labels: {} } },
+        pod: { kind: "Pod", metadata: { labels: { a: "b" } } },
       },
     });
   });
@@ -194,6 +195,12 @@ describe("validation", () => {
       spec({ e: { type: "object", "x-kubernetes-embedded-resource": true } }),
       { e: { kind: "Pod" } },
       ["spec.e.apiVersion: Required value: must not be empty"],
+    ],
+    [
+      "metadata of embedded resources",
+      spec({ e: { type: "object", "x-kubernetes-embedded-resource": true } }),
+      { e: { apiVersion: "v1", kind: "Pod", metadata: { labels: 5 } } },
+      [expect.stringMatching(/^spec\.e\.metadata: Invalid value: .*cannot unmarshal number/)],
     ],
   ])("%s", (_name, schema, value, expected) => {
     expect(wrong(schema, value)).toEqual(expected);
