@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
+import { packedDescriptions } from "../apiserver/src/schema/openapi/packed-descriptions.ts";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -38,6 +39,17 @@ const inlineText: Plugin = {
       contents: readFileSync(path, "utf8").replaceAll(/textOf\("(\.\/[^"]+)"\)/g, (_, file: string) =>
         JSON.stringify(readFileSync(join(dirname(path), file), "utf8")),
       ),
+    }));
+  },
+};
+
+/** The text for `kubectl explain`, which the API server reads out of a package that is not in its image. */
+const inlineDescriptions: Plugin = {
+  name: "inline-descriptions",
+  setup(build) {
+    build.onLoad({ filter: /\/openapi\/packed-descriptions\.ts$/ }, () => ({
+      loader: "ts",
+      contents: `export const packedDescriptions = (): string => ${JSON.stringify(packedDescriptions())};`,
     }));
   },
 };
@@ -87,7 +99,7 @@ export async function bundle(name: string): Promise<string> {
     mainFields: ["main"],
     conditions: ["node"],
     banner: { js: banner },
-    plugins: [inlineText, leaveOut],
+    plugins: [inlineText, inlineDescriptions, leaveOut],
     external: ["*.node", "bufferutil", "utf-8-validate", "pg-native"],
     logLevel: "warning",
     legalComments: "none",

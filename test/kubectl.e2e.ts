@@ -98,6 +98,7 @@ describe("looking", () => {
     const text = await kubectl("explain", "deployment.spec.template.spec.containers.livenessProbe.httpGet");
     expect(text).toMatch(/FIELD: httpGet <HTTPGetAction>/);
     expect(text).toMatch(/port\s+<IntOrString> -required-/);
+    expect(text).toContain("Path to access on the HTTP server.");
     expect(await kubectl("explain", "pods", "--recursive")).toContain("topologySpreadConstraints");
     expect((await tryKubectl("explain", "pods.spec.nope")).stderr).toContain('field "nope" does not exist');
   });

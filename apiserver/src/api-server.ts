@@ -43,7 +43,7 @@ export interface ApiServerOptions {
   /** Further non-resource paths. */
   readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
   /** Texts for `kubectl explain`. */
-  readonly descriptions?: Descriptions | undefined;
+  readonly descriptions?: (() => Descriptions) | undefined;
   readonly observe?: Observe | undefined;
   readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;

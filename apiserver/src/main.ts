@@ -30,6 +30,7 @@ import type { OpenNodeStream, Registry } from "./registry/registry.ts";
 import { createSecurity, type Security } from "./security.ts";
 import { runCompaction } from "./store/compaction.ts";
 import type { Store } from "./store/store.ts";
+import { loadDescriptions } from "./schema/openapi/descriptions.ts";
 import { openStore } from "./store/open.ts";
 import { createWatchCache } from "./watch/cache.ts";
 import { startFeedPublisher } from "./watch/feed.ts";
@@ -68,6 +69,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
         selectPlugins({ ...admissionPlugins, dynamic }),
       ),
       openNode,
+      descriptions: loadDescriptions,
       aggregation: { registerLocal: true, frontProxy: readFrontProxy(pki) },
       health: {
         live: [{ name: "ping", run: () => undefined }],

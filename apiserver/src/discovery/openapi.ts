@@ -16,7 +16,10 @@ import { version } from "./version.ts";
 export type OpenApiDocuments = (request: ApiRequest, path: string) => ApiResponse | undefined;
 
 /** Serves /openapi/v2 and /openapi/v3 for what the table holds at the time. */
-export function createOpenApiDocuments(table: ResourceTable, descriptions?: Descriptions): OpenApiDocuments {
+export function createOpenApiDocuments(
+  table: ResourceTable,
+  descriptions?: () => Descriptions,
+): OpenApiDocuments {
   const served = (): ServedKind[] =>
     table.kinds().flatMap((kind) => kind.versions.map((v) => servedKind(kind, v)));
   const openApi = createOpenApi({ version: version.gitVersion, served, descriptions });

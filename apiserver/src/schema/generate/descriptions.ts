@@ -1,66 +1,65 @@
 /**
- * Takes the descriptions of types and fields out of the packages, for `kubectl explain`. Run by the image build; the text is
- * upstream's and never committed.
- * usage: node apiserver/src/schema/generate/descriptions.ts <folder with k8s.io/api …> <out.json>
+ * Takes the descriptions of types and fields, for `kubectl explain`, out of the models of @kubernetes/client-node (Apache-2.0), which
+ * are generated from upstream's OpenAPI of the same version. Done when the API server is bundled: the sentences are upstream's and
+ * not kept here.
  */
-import { writeFileSync } from "node:fs";
-import { openApiName } from "./facts.ts";
-import { readPackages } from "./main.ts";
-import type { ProtoMessage } from "./proto.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { deflateRawSync } from "node:zlib";
+import type { Descriptions } from "../openapi/definitions.ts";
+import { facts } from "../registry.ts";
 
-/** A comment without its markers, joined the way upstream prints it: a paragraph a line. */
-export function prose(comments: readonly string[]): string {
-  const out: string[] = [];
-  let paragraph = "";
-  for (const line of comments) {
-    if (line === "---") break;
-    if (/^\s*(\+|TODO)/.test(line)) continue;
-    const text = line.trimEnd();
-    if (text === "") {
-      if (paragraph) out.push(paragraph, "");
-      paragraph = "";
-    } else if (/^\s|^[-*] /.test(text)) {
-      // Lists and indented text keep their lines.
-      if (paragraph) out.push(paragraph);
-      paragraph = text;
-    } else paragraph = paragraph ? `${paragraph} ${text}` : text;
-  }
-  if (paragraph) out.push(paragraph);
-  return out.join("\n").trim();
+/** As {@link Descriptions} in a form small enough to stand in a bundle. */
+export function packDescriptions(models: string): string {
+  return deflateRawSync(JSON.stringify(readDescriptions(models)), { level: 9 }).toString("base64");
 }
 
-function main(input: string, out: string): void {
-  const packages = readPackages(input);
-  const messages = new Map<string, ProtoMessage>();
-  const jsonNames = new Map<string, ReadonlyMap<number, string>>();
-  for (const { proto, go } of packages) {
-    for (const message of proto.messages) {
-      messages.set(`${proto.package}.${message.name}`, message);
-      const fields = go?.structs.get(message.name)?.fields ?? new Map();
-      jsonNames.set(
-        `${proto.package}.${message.name}`,
-        new Map([...fields].map(([number, f]) => [number, f.inline ? "" : f.json])),
-      );
-    }
+/** The descriptions of every type that the table of facts knows and the models describe. */
+export function readDescriptions(models: string): Descriptions {
+  const found: Record<string, Record<string, string>> = {};
+  for (const name of Object.keys(facts.types)) {
+    const model = modelOf(models, name);
+    if (model !== undefined) found[name] = describedIn(models, model);
   }
-  const fieldTexts = (name: string): Record<string, string> => {
-    const texts: Record<string, string> = {};
-    for (const field of messages.get(name)?.fields ?? []) {
-      const json = jsonNames.get(name)?.get(field.number) ?? field.name;
-      if (json === "") Object.assign(texts, fieldTexts(field.type));
-      else texts[json] = prose(field.comments);
-    }
-    return texts;
-  };
-  const descriptions: Record<string, Record<string, string>> = {};
-  for (const [name, message] of messages) {
-    descriptions[openApiName(name)] = { "": prose(message.comments), ...fieldTexts(name) };
-  }
-  writeFileSync(out, JSON.stringify(descriptions));
+  return found;
 }
 
-if (import.meta.main) {
-  const [, , input, out] = process.argv;
-  if (!input || !out) throw new Error("usage: node descriptions.ts <folder> <out.json>");
-  main(input, out);
+/** `io.k8s.api.core.v1.Event` is `CoreV1Event`; where a name occurs in one group only, it stands without the group: `V1Pod`. */
+function modelOf(models: string, definition: string): string | undefined {
+  const [type = "", version = "", group = ""] = definition.split(".").toReversed();
+  const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+  return [`${capital(group)}${capital(version)}${type}`, `${capital(version)}${type}`].find((model) =>
+    existsSync(join(models, `${model}.d.ts`)),
+  );
 }
+
+const typeText = /\/\*\*\n((?:\* .*\n)+)\*\/\nexport declare class/;
+const fieldText = /^ {4}\/\*\*\n((?: {4}\* .*\n)+) {4}\*\/\n {4}'([^']+)'/gm;
+const renamed = /"name": "(_[^"]+)",\s*"baseName": "([^"]+)"/g;
+
+function describedIn(models: string, model: string): Record<string, string> {
+  const source = readFileSync(join(models, `${model}.d.ts`), "utf8");
+  const names = new Map(
+    [...readFileSync(join(models, `${model}.js`), "utf8").matchAll(renamed)].map(([, name, base]) => [
+      name,
+      base,
+    ]),
+  );
+  const texts: Record<string, string> = {};
+  const type = typeText.exec(source)?.[1];
+  if (type !== undefined) texts[""] = plain(type);
+  for (const [, text = "", name = ""] of source.matchAll(fieldText))
+    texts[names.get(name) ?? name] = plain(text);
+  return texts;
+}
+
+/** A comment's text without what made it a comment of TypeScript. */
+const plain = (comment: string): string =>
+  comment
+    .replaceAll(/^\s*\* ?/gm, "")
+    .replaceAll("*_/", "*/")
+    .replaceAll("/_*", "/*")
+    .replaceAll(/\\(["'\\])/g, "$1")
+    // Two spaces stand where upstream begins a paragraph.
+    .replaceAll(/(?<=[.:]) {2}(?=\S)/g, "\n\n")
+    .trim();

@@ -80,7 +80,8 @@ function objectSchema(node: ObjectNode, options: DefinitionOptions): Json {
   const properties: Json = {};
   const required: string[] = [];
   for (const field of [...node.fields.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    properties[field.name] = propertySchema(field, texts[field.name], options);
+    const text = texts[field.name] ?? options.descriptions[referenceName(field.node) ?? ""]?.[""];
+    properties[field.name] = propertySchema(field, text, options);
     if (field.required) required.push(field.name);
   }
   return {

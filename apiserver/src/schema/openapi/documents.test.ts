@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { loadDescriptions } from "./descriptions.ts";
 import { createOpenApi } from "./documents.ts";
 import type { ServedKind } from "./served.ts";
 
@@ -107,11 +108,29 @@ describe("OpenAPI documents", () => {
     expect(schema?.properties).toHaveProperty("metadata");
   });
 
+  it("describes every field below a Deployment, at any depth", () => {
+    const api = createOpenApi({
+      version: "v1.36.0",
+      served: () => [deployment],
+      descriptions: loadDescriptions,
+    });
+    const { schemas } = read(api.v3("apis/apps/v1")?.body).components;
+    const silent = Object.entries(schemas)
+      .filter(([name]) => name.startsWith("io.k8s.api."))
+      .flatMap(([name, schema]) => Object.entries(schema?.properties ?? {}).map(([f, p]) => ({ name, f, p })))
+      .filter(({ p }) => !(p as { description?: string }).description);
+    expect(silent.map(({ name, f }) => `${name}.${f}`)).toEqual([]);
+  });
+
   it("puts descriptions in when it has them", () => {
     const descriptions = {
       "io.k8s.api.apps.v1.Deployment": { "": "A deployment.", spec: "What is wanted." },
     };
-    const api = createOpenApi({ version: "v1.36.0", served: () => [deployment], descriptions });
+    const api = createOpenApi({
+      version: "v1.36.0",
+      served: () => [deployment],
+      descriptions: () => descriptions,
+    });
     expect(
       read(api.v3("apis/apps/v1")?.body).components.schemas["io.k8s.api.apps.v1.Deployment"],
     ).toMatchObject({

@@ -26,8 +26,8 @@ export interface OpenApiOptions {
   readonly version: string;
   /** Every kind served now; called again after `changed()`. */
   readonly served: () => readonly ServedKind[];
-  /** From descriptions.json; absent: types alone. */
-  readonly descriptions?: Descriptions | undefined;
+  /** Asked each time documents are built, since nothing else needs so much text; absent: types alone. */
+  readonly descriptions?: (() => Descriptions) | undefined;
 }
 
 export interface OpenApi {
@@ -45,7 +45,13 @@ export interface OpenApi {
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
 export function createOpenApi(options: OpenApiOptions): OpenApi {
-  const descriptions = options.descriptions ?? {};
+  // Documents are built many at a time; the texts last as long as that.
+  let texts: WeakRef<Descriptions> | undefined;
+  const descriptions = (): Descriptions => {
+    const known = texts?.deref() ?? options.descriptions?.() ?? {};
+    texts = new WeakRef(known);
+    return known;
+  };
   const documents = new Map<string, Document>();
   let groups: Map<string, ServedKind[]> | undefined;
 
@@ -62,14 +68,14 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   const swagger = (): Json => ({
     swagger: "2.0",
     info: { title: "Kubernetes", version: options.version },
-    ...assemble(everyone(), everyone(), "v2", descriptions),
+    ...assemble(everyone(), everyone(), "v2", descriptions()),
     securityDefinitions: { BearerToken: bearerToken },
     security: [{ BearerToken: [] }],
   });
   const v3 = (path: string): Document | undefined => {
     const kinds = served().get(path);
     if (!kinds) return undefined;
-    return keep(path, () => json(openApiV3(kinds, everyone(), options.version, descriptions)));
+    return keep(path, () => json(openApiV3(kinds, everyone(), options.version, descriptions())));
   };
   return {
     v3,
