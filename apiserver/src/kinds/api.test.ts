@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { namespaces, serviceAccounts } from "@coracle/shared/api/resources.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { Kind } from "../registry/kind.ts";
@@ -60,7 +60,13 @@ describe("through the API", () => {
       const name = sample?.name ?? "sample";
       const [version = "v1"] = kind.versions;
       const path = pathOf(kind, version);
-      const made = await send("POST", path, { ...sample?.body, metadata: { name } });
+      let made = await send("POST", path, { ...sample?.body, metadata: { name } });
+      if (sample?.judged)
+        made = await vi.waitFor(async () => {
+          const now = await send("GET", `${path}/${name}`);
+          expect(now.body["status"]).toMatchObject({ observedGeneration: 1 });
+          return now;
+        });
       expect(made.body, JSON.stringify(made.body)).toMatchObject({ kind: kind.kind, metadata: { name } });
       const read = await send("GET", `${path}/${name}`);
       expect(read.body).toEqual(made.body);

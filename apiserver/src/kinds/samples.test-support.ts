@@ -23,7 +23,14 @@ const role = [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }];
 const view = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "sample" };
 const matchConstraints = { resourceRules: [rule] };
 
-export const samples: Readonly<Record<string, { readonly name?: string; readonly body: object }>> = {
+export interface Sample {
+  readonly name?: string;
+  readonly body: object;
+  /** The server writes its status, soon after it is made. */
+  readonly judged?: true;
+}
+
+export const samples: Readonly<Record<string, Sample>> = {
   "ConfigMap.": { body: { data: { a: "1" }, binaryData: { b: base64("\0") } } },
   "Endpoints.": { body: { subsets: [{ addresses: [{ ip: "10.0.0.1" }], ports: [{ port: 80 }] }] } },
   "Event.": {
@@ -152,6 +159,7 @@ export const samples: Readonly<Record<string, { readonly name?: string; readonly
   "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": { body: { spec: { policyName: "sample" } } },
   "MutatingWebhookConfiguration.admissionregistration.k8s.io": { body: { webhooks: [webhook] } },
   "ValidatingAdmissionPolicy.admissionregistration.k8s.io": {
+    judged: true,
     body: { spec: { matchConstraints, validations: [{ expression: "true" }] } },
   },
   "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": {
