@@ -19,6 +19,7 @@ import {
   type FieldError,
   type Path,
 } from "../../registry/field.ts";
+import { ageColumn, column, nameColumn } from "./columns.ts";
 import {
   check,
   cIdentifier,
@@ -201,7 +202,33 @@ export function validateParamRef(ref: ParamRef | undefined, at: Path): FieldErro
   return errors;
 }
 
-export const paramRefCell = (ref: ParamRef | undefined): string =>
+interface PolicyBindingSpec {
+  readonly policyName?: string | undefined;
+  readonly paramRef?: ParamRef | undefined;
+  readonly matchResources?: MatchResources | undefined;
+}
+
+/** What the bindings of both kinds of policies have. */
+export function validatePolicyBinding(spec: PolicyBindingSpec | undefined, at: Path): FieldError[] {
+  const { policyName, paramRef, matchResources } = spec ?? {};
+  return [
+    ...(policyName
+      ? check(dnsSubdomain, policyName, at.child("policyName"))
+      : [required(at.child("policyName"))]),
+    ...validateParamRef(paramRef, at.child("paramRef")),
+    ...(matchResources ? validateMatchResources(matchResources, at.child("matchResources")) : []),
+  ];
+}
+
+/** The columns of both. */
+export const policyBindingColumns = <T extends { readonly spec?: PolicyBindingSpec | undefined }>() => [
+  nameColumn,
+  column<T>("PolicyName", ({ spec }) => spec?.policyName ?? ""),
+  column<T>("ParamRef", ({ spec }) => paramRefCell(spec?.paramRef)),
+  ageColumn,
+];
+
+const paramRefCell = (ref: ParamRef | undefined): string =>
   !ref ? "<unset>" : ref.name ? (ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name) : "<selector>";
 export const paramKindCell = (kind: ParamKind | undefined): string =>
   kind ? `${kind.apiVersion}/${kind.kind}` : "<unset>";

@@ -8,14 +8,7 @@ import {
   type FieldError,
 } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
-import {
-  paramRefCell,
-  setMatchDefaults,
-  validateMatchResources,
-  validateParamRef,
-} from "../shared/admission.ts";
-import { ageColumn, column, nameColumn } from "../shared/columns.ts";
-import { check, dnsSubdomain } from "../shared/names.ts";
+import { policyBindingColumns, setMatchDefaults, validatePolicyBinding } from "../shared/admission.ts";
 
 const root = path("spec");
 const actions = ["Audit", "Deny", "Warn"];
@@ -30,21 +23,11 @@ export const validatingAdmissionPolicyBindings = defineKind<ValidatingAdmissionP
   setDefaults: ({ spec }) => setMatchDefaults(spec?.matchResources),
   validate,
   validateUpdate: validate,
-  columns: [
-    nameColumn,
-    column("PolicyName", (binding) => binding.spec?.policyName ?? ""),
-    column("ParamRef", (binding) => paramRefCell(binding.spec?.paramRef)),
-    ageColumn,
-  ],
+  columns: policyBindingColumns<ValidatingAdmissionPolicyBinding>(),
 });
 
 function validate({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!spec?.policyName) errors.push(required(root.child("policyName")));
-  else errors.push(...check(dnsSubdomain, spec.policyName, root.child("policyName")));
-  errors.push(...validateParamRef(spec?.paramRef, root.child("paramRef")));
-  if (spec?.matchResources)
-    errors.push(...validateMatchResources(spec.matchResources, root.child("matchResouces")));
+  const errors = validatePolicyBinding(spec, root);
   const given = spec?.validationActions ?? [];
   const at = root.child("validationActions");
   if (given.length === 0) errors.push(required(at, "at least one validation action is required"));
