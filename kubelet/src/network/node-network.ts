@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import type { Logger } from "@coracle/shared/log.ts";
 import { command, ipBatch } from "./command.ts";
 import { gatewayOf, parseCidr } from "./cidr.ts";
-import { createIpam, type Ipam } from "./ipam.ts";
+import { PodRange } from "./pod-range.ts";
 import type { PodNetwork } from "./network.ts";
 import { BRIDGE, isPodLink, isWired, linkName, plugPod, unplugPod, unplugSandbox } from "./pod-link.ts";
 import { applyRules, nodeRules, type HostPort } from "./rules.ts";
@@ -58,18 +58,11 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
   const exclusive = serial();
   const links = new Set<string>();
   const hostPorts = new Map<string, readonly HostPort[]>();
-  const waiting = new Set<() => void>();
-  let range: string | undefined;
-  let ipam: Ipam | undefined;
-  let gateway: string | undefined;
+  const range = new PodRange();
   let mtu = 1500;
   let peers = new Map<string, string>();
   let nodeAddresses: readonly string[] = [];
 
-  const addresses = (): Ipam => {
-    if (!ipam) throw new Error("the node has no pod range yet");
-    return ipam;
-  };
   const writeRules = async (): Promise<void> => {
     const { clusterPodCidr: podCidr, serviceCidr, nodesSubnet, apiPort } = options;
     await applyRules(
@@ -82,17 +75,12 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
 
   return {
     get ready() {
-      return ipam !== undefined;
+      return range.ready;
     },
     get gateway() {
-      return gateway;
+      return range.gateway;
     },
-    whenReady: (signal) =>
-      new Promise((resolve, reject) => {
-        if (ipam) return resolve();
-        waiting.add(resolve);
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-      }),
+    whenReady: (signal) => range.whenReady(signal),
     configure: (podCidr) =>
       exclusive(async () => {
         const cidr = parseCidr(podCidr);
@@ -119,14 +107,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         await setSysctl(`net.ipv4.conf.${BRIDGE}.route_localnet`, "1");
         for (const name of await podLinks()) links.add(name);
         await writeRules();
-        gateway = address;
-        if (range !== podCidr) {
-          range = podCidr;
-          ipam = createIpam(podCidr);
-          for (const [uid, address] of options.held?.() ?? []) ipam.claim(uid, address);
-        }
-        for (const resolve of waiting) resolve();
-        waiting.clear();
+        range.set(podCidr, options.held?.());
       }),
     setPeers: (list, known) =>
       exclusive(async () => {
@@ -141,11 +122,11 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         peers = wanted;
         if (known.join() === nodeAddresses.join()) return;
         nodeAddresses = [...known];
-        if (ipam) await writeRules();
+        if (range.ready) await writeRules();
       }),
-    allocate: (uid) => addresses().allocate(uid),
-    claim: (uid, address) => addresses().claim(uid, address),
-    release: (uid) => ipam?.release(uid),
+    allocate: (uid) => range.addresses.allocate(uid),
+    claim: (uid, address) => range.addresses.claim(uid, address),
+    release: (uid) => range.release(uid),
     attached: (uid) => links.has(linkName(uid)),
     wired: isWired,
     attach: async ({ uid, pid, address }) => {
@@ -154,7 +135,7 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
         await unplugPod(name);
         links.delete(name);
       }
-      const link = { uid, pid, address, gateway: gateway ?? "", mtu };
+      const link = { uid, pid, address, gateway: range.gateway ?? "", mtu };
       try {
         await plugPod(link);
       } catch (error) {
