@@ -29,6 +29,7 @@ import { nodeStatus, resourcesOf } from "./node/node-object.ts";
 import { nodeNameOf, ownContainer } from "./node/own-container.ts";
 import { startRegistration } from "./node/registration.ts";
 import { followNotices } from "./references/notices.ts";
+import { holdsItsPlace } from "./pod.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
@@ -119,7 +120,9 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     services: () => serviceCache.list(),
     admit(pod, manager) {
       const node = nodeCache.get(name);
-      const others = [...manager.runs()].filter((run) => run.pod !== pod && !run.gone).map((run) => run.pod);
+      const others = [...manager.runs()]
+        .filter((run) => run.uid !== uid(pod) && holdsItsPlace(run))
+        .map((run) => run.pod);
       return upkeep?.admit(pod) ?? (node && refusePod(pod, node, others));
     },
     log,

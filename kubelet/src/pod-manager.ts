@@ -92,6 +92,11 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     ctx.restarts.forget(`${run.uid}/`);
     ctx.references.release(run.uid);
     ctx.tokens.forget(run.uid);
+    retryResizes();
+  };
+  /** There is more room now: resizes that waited for it are looked at again. */
+  const retryResizes = (): void => {
+    for (const { run, worker } of entries.values()) if (run.resize) worker.wake(true);
   };
 
   /** A container the engine has: seen for the first time, or changed. */
@@ -172,9 +177,11 @@ export function createPodManager(ctx: KubeletContext): PodManager {
         if (!over) start(pod, source);
         return;
       }
+      const ended = isTerminal(pod) && !isTerminal(entry.run.pod);
       entry.run.pod = pod;
       applyOrders(entry.run);
       entry.worker.wake(true);
+      if (ended) retryResizes();
     },
     removePod(uid) {
       finished.delete(uid);

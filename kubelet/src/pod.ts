@@ -24,6 +24,8 @@ export interface Verdict {
   readonly message: string;
   /** The pod itself is not to blame: workload controllers are told by a DisruptionTarget condition. */
   readonly disruption?: boolean | undefined;
+  /** Admission refused it: nothing of it was ever begun. */
+  readonly refused?: boolean | undefined;
 }
 
 export interface MountedVolume {
@@ -55,7 +57,9 @@ export interface PodRun {
   over: boolean;
   /** Admission has looked at it. */
   admitted: boolean;
+  /** When this node took it, by the wall clock, and the same moment on the steady one. */
   readonly startedAt: number;
+  readonly activeSince: number;
   readonly ctx: KubeletContext;
   readonly tasks: Tasks;
   /** Aborts when the pod is to end: nothing new is begun then. */
@@ -106,6 +110,7 @@ export interface PodRunOptions {
 
 export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions): PodRun {
   const uid = pod.metadata.uid ?? "";
+  const startedAt = pod.status?.startTime ? Date.parse(pod.status.startTime) : ctx.now();
   return {
     uid,
     source,
@@ -114,7 +119,8 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     stop: undefined,
     over: false,
     admitted: false,
-    startedAt: ctx.now(),
+    startedAt,
+    activeSince: steadyTime(ctx, startedAt),
     ctx,
     tasks: createTasks(wake, (task, error) =>
       ctx.log.error(
@@ -205,6 +211,12 @@ export function endedAt(run: PodRun, instance: RuntimeContainer): number {
 
 /** The pod must not run (any more). */
 export const isEnding = (run: PodRun): boolean => run.stop !== undefined || run.gone;
+
+/** It counts against what the node has: it was admitted before, or runs already, and is not at its end. */
+export const holdsItsPlace = (run: PodRun): boolean =>
+  !run.gone &&
+  (run.admitted || existing(run).length > 0 || sandboxesOf(run).length > 0) &&
+  !(isEnding(run) && runningInstances(run).length === 0);
 
 /** Records an event about the pod, or about one of its containers. */
 export function podEvent(

@@ -1,7 +1,8 @@
 import type { Node } from "@coracle/shared/api/generated/core-v1.ts";
 import { resourceAmount } from "@coracle/shared/meta/quantity.ts";
 import type { ResourceAmounts } from "@coracle/shared/meta/pods.ts";
-import type { HostPort, PodInfo } from "./pod-info.ts";
+import type { HostPort } from "@coracle/shared/scheduling/host-ports.ts";
+import type { PodInfo } from "./pod-info.ts";
 
 /** A node and what is placed on it, assumed pods included. Kept up to date pod by pod, never rebuilt for a cycle. */
 export interface NodeInfo {

@@ -1,5 +1,6 @@
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from "@coracle/shared/api/generated/core-v1.ts";
 import { nothing, selectorFromObject, type Labels, type Selector } from "@coracle/shared/meta/labels.ts";
+import { hostPortsOf, type HostPort } from "@coracle/shared/scheduling/host-ports.ts";
 import { podRequests, type ResourceAmounts } from "@coracle/shared/meta/pods.ts";
 
 /** A pod affinity term with its selectors parsed once. */
@@ -11,13 +12,6 @@ export interface AffinityTerm {
   /** Further namespaces by label; undefined when the term has no namespaceSelector. */
   readonly namespaceSelector: Selector | undefined;
   readonly weight: number;
-}
-
-/** A host port a pod wants: `address protocol port`. */
-export interface HostPort {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
 }
 
 /** What scheduling needs to know of a pod, computed once per version of it. */
@@ -59,18 +53,6 @@ const required = (pod: Pod, terms: readonly PodAffinityTerm[] | undefined): Affi
 const preferred = (pod: Pod, terms: readonly WeightedPodAffinityTerm[] | undefined): AffinityTerm[] =>
   (terms ?? []).map((t) => term(pod, t.podAffinityTerm, t.weight));
 
-function hostPorts(pod: Pod): HostPort[] {
-  const containers = [
-    ...(pod.spec?.containers ?? []),
-    ...(pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === "Always"),
-  ];
-  return containers.flatMap((c) =>
-    (c.ports ?? []).flatMap((p) =>
-      p.hostPort ? [{ ip: p.hostIP || "0.0.0.0", protocol: p.protocol ?? "TCP", port: p.hostPort }] : [],
-    ),
-  );
-}
-
 /** A pod whose containers ask for nothing counts as if each asked for a little, so that many of them still spread. */
 function scoreAmount(
   pod: Pod,
@@ -105,7 +87,7 @@ export function podInfo(pod: Pod): PodInfo {
     requests,
     scoreCpu: scoreAmount(pod, requests, "cpu", defaultCpu),
     scoreMemory: scoreAmount(pod, requests, "memory", defaultMemory),
-    hostPorts: hostPorts(pod),
+    hostPorts: hostPortsOf(pod),
     requiredAffinity: required(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     requiredAntiAffinity: required(
       pod,

@@ -9,7 +9,7 @@ import { planVolume } from "../volumes/index.ts";
 import { resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
 import { expand, unresolvedReference } from "./expand.ts";
-import { hostAliases, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
+import { nodeHosts, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
 import { containerName, LABEL, podLabels, sandboxVolumePath, volumeName } from "./names.ts";
 import { containerResources, oomScore } from "./resources.ts";
 import { containerSecurity } from "./security.ts";
@@ -85,7 +85,7 @@ async function volumeMount(
   return { type: "bind", source: below ? posix.join(engine, below) : engine, target, readOnly, propagation };
 }
 
-/** A pod in the node's network has the node's files for names, unless it asks for others. */
+/** A pod in the node's network has copies of the node's files for names, with what it asks for beside. */
 async function nodeNameFiles(run: PodRun, mounted: ReadonlySet<string>): Promise<Mount[]> {
   const { pod, ctx } = run;
   if (!pod.spec?.hostNetwork) return [];
@@ -93,8 +93,7 @@ async function nodeNameFiles(run: PodRun, mounted: ReadonlySet<string>): Promise
   const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
   if (policy === "ClusterFirstWithHostNet" || policy === "None" || pod.spec.dnsConfig)
     files.push(["/etc/resolv.conf", printResolvConf(podResolvConf(dnsInput(run)))]);
-  const aliases = hostAliases(pod);
-  if (aliases) files.push(["/etc/hosts", (await readFile("/etc/hosts", "utf8")) + aliases]);
+  files.push(["/etc/hosts", nodeHosts(pod, await readFile("/etc/hosts", "utf8"))]);
   return Promise.all(
     files
       .filter(([target]) => !mounted.has(target))
@@ -170,7 +169,9 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
   const targets = new Set(mounts.map((mount) => mount.target));
   const messagePath = spec.terminationMessagePath || DEFAULT_MESSAGE_PATH;
   const node = await nodeNameFiles(run, targets);
-  const { hostname } = podHostname(pod, ctx.config.clusterDomain);
+  const { hostname } = pod.spec?.hostNetwork
+    ? { hostname: ctx.node.name }
+    : podHostname(pod, ctx.config.clusterDomain);
   return {
     name: containerName(pod, spec.name, attempt),
     labels: {

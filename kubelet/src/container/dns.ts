@@ -96,8 +96,11 @@ export function podHosts(pod: Pod, podIPs: readonly string[], clusterDomain: str
   return lines.map((line) => `${line}\n`).join("") + hostAliases(pod);
 }
 
-/** The lines of the pod's hostAliases, for any hosts file. */
-export function hostAliases(pod: Pod): string {
+/** /etc/hosts of a pod in the node's network: the node's own, and its aliases. */
+export const nodeHosts = (pod: Pod, ofNode: string): string =>
+  `# Kubernetes-managed hosts file (host network).\n${ofNode}${hostAliases(pod)}`;
+
+function hostAliases(pod: Pod): string {
   const aliases = pod.spec?.hostAliases ?? [];
   if (aliases.length === 0) return "";
   const lines = aliases.map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join("\t")}`);

@@ -74,6 +74,8 @@ export function watchHealth(
       run: (signal) => attempt(run, container, instance, probe, signal),
       onFailure: ({ message }) =>
         podEvent(run, "Warning", "Unhealthy", `${TITLE[which]} probe failed: ${message}`, container),
+      onWarning: ({ message }) =>
+        podEvent(run, "Warning", "ProbeWarning", `${TITLE[which]} probe warning: ${message}`, container),
       onVerdict: (ok) => {
         if (which === "readiness") health.ready = ok;
         else if (which === "startup" && ok) {

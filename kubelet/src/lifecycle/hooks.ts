@@ -1,6 +1,6 @@
 /** postStart and preStop. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LifecycleHandler } from "@coracle/shared/api/generated/core-v1.ts";
+import type { HTTPGetAction, LifecycleHandler } from "@coracle/shared/api/generated/core-v1.ts";
 import { podIPs } from "../container/build.ts";
 import { podEvent, type PodRun, type SpecContainer } from "../pod.ts";
 import { runProbe } from "../probes/probe.ts";
@@ -31,19 +31,23 @@ async function perform(
       ? undefined
       : { message: `command '${command.join(" ")}' exited with ${exitCode}: ${output}` };
   }
-  const { httpGet, tcpSocket } = handler;
+  const { httpGet } = handler;
+  // The API takes tcpSocket for the sake of old objects; as a hook it has never worked.
+  if (!httpGet) return { message: "invalid handler: only exec, httpGet and sleep can be hooks" };
   const target = { containerId: id, podAddress: podIPs(run)[0] ?? "", container: container.spec };
-  const probe = {
-    ...(httpGet ? { httpGet } : {}),
-    ...(tcpSocket ? { tcpSocket } : {}),
-    timeoutSeconds: UNLIMITED_SECONDS,
-  };
+  const probe = { httpGet: asHook(httpGet), timeoutSeconds: UNLIMITED_SECONDS };
   const result = await runProbe(probe, target, run.ctx.runtime, signal);
   signal.throwIfAborted();
   // An HTTP hook succeeds when it is delivered, whatever the answer says.
-  const delivered = result.outcome === "success" || /statuscode/.test(result.message);
+  const delivered = result.outcome !== "failure" || /statuscode/.test(result.message);
   return delivered ? undefined : { message: result.message };
 }
+
+const AGENT = { name: "User-Agent", value: "kube-lifecycle/1.36" };
+const asHook = (action: HTTPGetAction): HTTPGetAction => ({
+  ...action,
+  httpHeaders: [AGENT, ...(action.httpHeaders ?? [])],
+});
 
 /** Undefined when there was none or it succeeded. */
 export async function runHook(
@@ -57,28 +61,18 @@ export async function runHook(
   if (!handler) return undefined;
   try {
     const failure = await perform(run, container, id, handler, signal);
-    if (failure) report(run, container, which, failure.message);
+    if (failure) report(run, container, which);
     return failure;
   } catch (error) {
     if (signal.aborted && which === "preStop") return { message: "the grace period is over" };
-    const message = (error as Error).message;
-    report(run, container, which, message);
-    return { message };
+    report(run, container, which);
+    return { message: (error as Error).message };
   }
 }
 
-function report(
-  run: PodRun,
-  container: SpecContainer,
-  which: "postStart" | "preStop",
-  message: string,
-): void {
-  const reason = which === "postStart" ? "FailedPostStartHook" : "FailedPreStopHook";
-  podEvent(
-    run,
-    "Warning",
-    reason,
-    `${which === "postStart" ? "PostStartHook" : "PreStopHook"} failed: ${message}`,
-    container,
-  );
+/** Without what the hook said: a command's output may hold secrets, and events are read by many. */
+function report(run: PodRun, container: SpecContainer, which: "postStart" | "preStop"): void {
+  if (which === "postStart")
+    podEvent(run, "Warning", "FailedPostStartHook", "PostStartHook failed", container);
+  else podEvent(run, "Warning", "FailedPreStopHook", "PreStopHook failed", container);
 }

@@ -29,8 +29,12 @@ const set = (items: readonly string[]): string =>
  * DNAT is refused: before kube-proxy has written its rules, and without it, clients are told at once instead of after ARP's 3 s.
  */
 export function nodeRules(input: RulesInput, ports: readonly HostPort[]): string {
-  const any = ports.filter((p) => !p.hostIP);
-  const bound = ports.filter((p) => p.hostIP);
+  // A key given twice fails the whole table; admission keeps pods apart, but two of one pod may meet.
+  const unique = [
+    ...new Map(ports.toReversed().map((p) => [`${p.hostIP} ${p.protocol} ${p.port}`, p])).values(),
+  ];
+  const any = unique.filter((p) => !p.hostIP);
+  const bound = unique.filter((p) => p.hostIP);
   const target = (p: HostPort): string => `${p.address} . ${p.containerPort}`;
   const lookups = (hook: string): string => `
   chain ${hook} {

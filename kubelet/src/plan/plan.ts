@@ -149,11 +149,9 @@ function planRunning(input: PlanInput, hands: Hands): boolean {
   return mainsAreOver(input);
 }
 
-/** A failed init container is tried again unless the pod is to be run once only. */
-const initMayRetry = (pod: Pod, view: ContainerView): boolean => {
-  const policy = (view.spec.restartPolicy ?? policyOf(pod)) as Policy;
-  return policy !== "Never" || restartPolicyFor(pod, view.spec, view.newest?.exitCode ?? 1);
-};
+/** A failed init container is tried again unless it, or the pod, is to be run once only. */
+const initMayRetry = (pod: Pod, view: ContainerView): boolean =>
+  restartPolicyFor(pod, view.spec, view.newest?.exitCode ?? 1);
 
 const mainsAreOver = ({ pod, main }: PlanInput): boolean =>
   main.length > 0 && main.every((view) => exited(view) && !wantsStart(pod, view));

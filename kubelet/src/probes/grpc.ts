@@ -1,4 +1,5 @@
 import { connect } from "node:http2";
+import { describe } from "./http.ts";
 import { failure, success, type ProbeResult } from "./result.ts";
 
 /** grpc.health.v1.HealthCheckResponse.ServingStatus. */
@@ -45,7 +46,7 @@ export function probeGrpc(
       );
     signal.addEventListener("abort", timedOut, { once: true });
     session.on("error", (error) =>
-      finish(failure(`error: failed to connect service "${host}:${port}": ${error.message}`)),
+      finish(failure(`error: failed to connect service "${host}:${port}": ${describe(error)}`)),
     );
     const stream = session.request({
       ":method": "POST",
@@ -63,7 +64,11 @@ export function probeGrpc(
     stream.on("response", readCode);
     stream.on("trailers", readCode);
     stream.on("data", (part: Buffer) => parts.push(part));
-    stream.on("error", (error) => finish(failure(`error: health rpc probe failed: ${error.message}`)));
+    stream.on("error", (error) => {
+      // Of a connection that was never made the stream knows only that it is cancelled.
+      const cause = error.cause ?? error;
+      finish(failure(`error: failed to connect service "${host}:${port}": ${describe(cause)}`));
+    });
     stream.on("end", () => {
       if (code === unimplemented)
         return finish(

@@ -1,7 +1,7 @@
 import type { HTTPGetAction } from "@coracle/shared/api/generated/core-v1.ts";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { failure, success, type ProbeResult } from "./result.ts";
+import { failure, success, warning, type ProbeResult } from "./result.ts";
 
 /** As much of an answer's body as the event may show. */
 const maxBodyBytes = 10 * 1024;
@@ -53,9 +53,10 @@ export async function probeHttp(
       const status = response.statusCode ?? 0;
       const { location } = response.headers;
       if (status >= 300 && status < 400 && location && status !== 304) {
-        response.resume();
         const next = new URL(location, url);
-        if (next.hostname !== url.hostname) return success("Probe terminated redirects, Response body: ");
+        if (next.hostname !== url.hostname)
+          return warning(`Probe terminated redirects, Response body: ${await readBody(response)}`);
+        response.resume();
         url = next;
         continue;
       }

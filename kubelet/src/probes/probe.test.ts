@@ -61,7 +61,7 @@ test.each([
   ["/ok", "success", "body"],
   ["/bad", "failure", "HTTP probe failed with statuscode: 500"],
   ["/moved", "success", "body"],
-  ["/away", "success", "Probe terminated redirects"],
+  ["/away", "warning", "Probe terminated redirects"],
 ])("HTTP %s is %s", async (path, outcome, message) => {
   const result = await run({ httpGet: { path, port: "web" } });
   expect(result.outcome).toBe(outcome);

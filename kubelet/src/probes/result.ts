@@ -1,4 +1,5 @@
-export type Outcome = "success" | "failure" | "unknown";
+/** A warning counts as success, and is told. */
+export type Outcome = "success" | "warning" | "failure" | "unknown";
 
 /** What one run of a probe found. `unknown`: it could not be run, which counts neither way. */
 export interface ProbeResult {
@@ -8,5 +9,6 @@ export interface ProbeResult {
 }
 
 export const success = (message = ""): ProbeResult => ({ outcome: "success", message });
+export const warning = (message: string): ProbeResult => ({ outcome: "warning", message });
 export const failure = (message: string): ProbeResult => ({ outcome: "failure", message });
 export const unknown = (message: string): ProbeResult => ({ outcome: "unknown", message });

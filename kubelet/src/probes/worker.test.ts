@@ -17,6 +17,7 @@ async function verdicts(kind: ProbeKind, probe: Probe, results: ProbeResult[]): 
     run: () => Promise.resolve(results[runs++] ?? success()),
     onVerdict: (ok) => seen.push(`${runs}:${ok}`),
     onFailure: () => undefined,
+    onWarning: () => undefined,
     signal: new AbortController().signal,
   });
   await vi.advanceTimersByTimeAsync(0);
@@ -82,6 +83,7 @@ test("the first run waits for the initial delay", async () => {
     run: async () => (runs++, good),
     onVerdict: () => undefined,
     onFailure: () => undefined,
+    onWarning: () => undefined,
     signal: new AbortController().signal,
   });
   await vi.advanceTimersByTimeAsync(4_999);
@@ -99,6 +101,7 @@ test("nothing runs after a stop", async () => {
     run: async () => (runs++, good),
     onVerdict: () => undefined,
     onFailure: () => undefined,
+    onWarning: () => undefined,
     signal: new AbortController().signal,
   });
   await vi.advanceTimersByTimeAsync(2_500);

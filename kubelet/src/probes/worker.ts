@@ -13,6 +13,8 @@ export interface ProbeWorkerOptions {
   readonly onVerdict: (ok: boolean, result: ProbeResult) => void;
   /** A single run failed; for the event `Unhealthy`. */
   readonly onFailure: (result: ProbeResult) => void;
+  /** A single run succeeded with something to say; for the event `ProbeWarning`. */
+  readonly onWarning: (result: ProbeResult) => void;
   readonly now?: () => number;
   readonly signal: AbortSignal;
 }
@@ -34,7 +36,8 @@ export function startProbe(options: ProbeWorkerOptions): () => void {
 
   const judge = (result: ProbeResult): void => {
     if (result.outcome === "unknown") return;
-    const ok = result.outcome === "success";
+    if (result.outcome === "warning") options.onWarning(result);
+    const ok = result.outcome !== "failure";
     streak = { ok, count: streak.ok === ok ? streak.count + 1 : 1 };
     if (!ok) options.onFailure(result);
     if (streak.count < (ok ? thresholds.success : thresholds.failure) || verdict === ok) return;

@@ -31,17 +31,15 @@ export interface ContainerFacts {
   readonly before: ContainerStatus | undefined;
 }
 
-const SIGNAL_BASE = 128;
+const START_FAILED = 128;
 const ENGINE = "docker://";
 
 /** How an ended instance ended. */
 export function terminated(c: RuntimeContainer, message: string | undefined): ContainerStateTerminated {
   const neverRan = c.startedAt === undefined && c.error !== "";
   const text = message ?? (neverRan ? c.error : undefined);
-  const signal = c.exitCode > SIGNAL_BASE && c.exitCode < SIGNAL_BASE + 65 && c.oomKilled ? 9 : undefined;
   return {
-    exitCode: neverRan && c.exitCode === 0 ? SIGNAL_BASE : c.exitCode,
-    ...(signal === undefined || c.exitCode === 0 ? {} : { signal }),
+    exitCode: neverRan && c.exitCode === 0 ? START_FAILED : c.exitCode,
     reason: neverRan ? "StartError" : c.oomKilled ? "OOMKilled" : c.exitCode === 0 ? "Completed" : "Error",
     ...(text ? { message: text } : {}),
     startedAt: formatTime(c.startedAt ?? 0),
@@ -96,9 +94,9 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
     image: newest?.image ?? spec.image ?? "",
     imageID: (newest ? facts.imageDigest : before?.imageID) ?? "",
     ...(id ? { containerID: ENGINE + id } : before?.containerID ? { containerID: before.containerID } : {}),
-    started: kind === "init" || kind === "ephemeral" ? false : up && facts.started,
-    ...(up && requests ? { allocatedResources: requests } : {}),
-    ...(up ? { resources: given ?? {} } : {}),
+    ...(kind === "ephemeral" ? {} : { started: up && facts.started }),
+    ...(newest && requests ? { allocatedResources: requests } : {}),
+    ...(newest ? { resources: given ?? {} } : {}),
     ...(spec.volumeMounts?.length ? { volumeMounts: spec.volumeMounts.map(mountStatus) } : {}),
   };
 }

@@ -2,6 +2,8 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar, podQosClass } from "@coracle/shared/meta/pods.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
+import { restartPolicyFor } from "../plan/plan.ts";
+import type { Verdict } from "../pod.ts";
 import { containerStatus, type ContainerFacts } from "./container-status.ts";
 import { conditionsOf } from "./conditions.ts";
 
@@ -16,7 +18,7 @@ export interface StatusInput {
   readonly hostIPs: readonly string[];
   readonly startTime: number;
   /** The pod failed as a whole: refused, evicted, out of time. */
-  readonly verdict?: { readonly reason: string; readonly message: string } | undefined;
+  readonly verdict?: Verdict | undefined;
   /** It is being ended: what has stopped is not started again. */
   readonly ending: boolean;
   /** Conditions of the kubelet's own besides the usual: DisruptionTarget. */
@@ -25,7 +27,6 @@ export interface StatusInput {
 }
 
 type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
-const failedOnce = (s: ContainerStatus): boolean => (s.lastState?.terminated?.exitCode ?? 0) !== 0;
 
 /** Where the init containers are: all done, one failed for good, or still at it. */
 function initState(pod: Pod, statuses: readonly ContainerStatus[]): "done" | "failed" | "pending" {
@@ -35,11 +36,10 @@ function initState(pod: Pod, statuses: readonly ContainerStatus[]): "done" | "fa
       if (!status?.started && !status?.state?.terminated) return "pending";
       continue;
     }
-    const end = status?.state?.terminated;
-    if (end?.exitCode === 0) continue;
-    if (end) return (spec.restartPolicy ?? pod.spec?.restartPolicy) === "Never" ? "failed" : "pending";
-    if (status?.state?.waiting && failedOnce(status) && pod.spec?.restartPolicy === "Never") return "failed";
-    return "pending";
+    const end = status?.state?.terminated ?? (status?.state?.waiting && status.lastState?.terminated);
+    if (status?.state?.terminated && end?.exitCode === 0) continue;
+    const retried = !end || end.exitCode === 0 || restartPolicyFor(pod, spec, end.exitCode);
+    return retried ? "pending" : "failed";
   }
   return "done";
 }
@@ -55,13 +55,15 @@ export function podPhase(
   const preparation = began ? "done" : initState(pod, init);
   if (preparation === "failed") return "Failed";
   if (preparation === "pending" && !(ending && init.every((s) => !s.state?.running))) return "Pending";
-  let [running, waiting, stopped, succeeded] = [0, 0, 0, 0];
-  for (const { state, lastState } of main) {
+  let [running, waiting, restarting, succeeded] = [0, 0, 0, 0];
+  for (const { name, state, lastState } of main) {
+    const spec = pod.spec?.containers.find((c) => c.name === name);
     if (state?.running) running += 1;
     else if (state?.terminated) {
-      stopped += 1;
-      if (state.terminated.exitCode === 0) succeeded += 1;
-    } else if (lastState?.terminated) stopped += 1;
+      const { exitCode } = state.terminated;
+      if (exitCode === 0) succeeded += 1;
+      if (spec && restartPolicyFor(pod, spec, exitCode)) restarting += 1;
+    } else if (lastState?.terminated) restarting += 1;
     else waiting += 1;
   }
   if (ending && running === 0 && init.every((s) => !s.state?.running))
@@ -69,14 +71,42 @@ export function podPhase(
   if (waiting > 0) return "Pending";
   // Sidecars end after the rest, and the pod with them.
   if (running > 0 || init.some((s) => s.state?.running)) return "Running";
-  const policy = pod.spec?.restartPolicy ?? "Always";
-  if (policy === "Always") return "Running";
-  if (succeeded === stopped) return "Succeeded";
-  return policy === "Never" ? "Failed" : "Running";
+  if (restarting > 0) return "Running";
+  return succeeded === main.length ? "Succeeded" : "Failed";
 }
+
+/** A pod that has ended stays ended. */
+const settledPhase = (previous: PodStatus | undefined): "Succeeded" | "Failed" | undefined =>
+  previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
+
+const wasRefused = ({ verdict, previous }: StatusInput): boolean =>
+  verdict?.refused === true ||
+  (settledPhase(previous) === "Failed" && (previous?.containerStatuses ?? []).length === 0);
+
+/** Why the pod failed as a whole; what an earlier life of the kubelet said of that stays. */
+function whyOf({ verdict, previous }: StatusInput): { reason?: string; message?: string } {
+  if (verdict) return { reason: verdict.reason, message: verdict.message };
+  if (settledPhase(previous) === undefined) return {};
+  const { reason, message } = previous ?? {};
+  return { ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
+}
+
+/** Of a refused pod there is nothing to tell but why: it has no containers, and no conditions of this node. */
+const refusedStatus = (input: StatusInput): PodStatus => ({
+  ...generationOf(input.pod),
+  phase: "Failed",
+  conditions: input.previous?.conditions ?? [],
+  ...whyOf(input),
+  startTime: input.previous?.startTime ?? formatTime(input.startTime),
+  qosClass: input.previous?.qosClass ?? podQosClass(input.pod),
+});
+
+const generationOf = ({ metadata: { generation } }: Pod): { observedGeneration?: number } =>
+  generation === undefined ? {} : { observedGeneration: generation };
 
 /** The whole status a kubelet reports. */
 export function podStatus(input: StatusInput): PodStatus {
+  if (wasRefused(input)) return refusedStatus(input);
   const { pod, previous, verdict } = input;
   const initializing =
     (pod.spec?.initContainers?.length ?? 0) > 0 &&
@@ -86,21 +116,19 @@ export function podStatus(input: StatusInput): PodStatus {
   const init = of("init", "sidecar");
   const main = of("main");
   const ephemeral = of("ephemeral");
-  // A pod that has ended stays ended.
-  const settled =
-    previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
+  const settled = settledPhase(previous);
   const phase: Phase =
-    settled === "Succeeded" || settled === "Failed"
+    settled !== undefined
       ? settled
       : verdict && !input.containers.some((c) => c.newest?.state === "running")
         ? "Failed"
         : podPhase(pod, init, main, input.ending);
   const { podIPs, hostIPs } = input;
   return {
-    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    ...generationOf(pod),
     phase,
     conditions: conditionsOf(input, { phase, init, main }),
-    ...(verdict ? { reason: verdict.reason, message: verdict.message } : {}),
+    ...whyOf(input),
     ...(hostIPs[0] ? { hostIP: hostIPs[0], hostIPs: hostIPs.map((ip) => ({ ip })) } : {}),
     ...(podIPs[0] ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) } : {}),
     startTime: previous?.startTime ?? formatTime(input.startTime),

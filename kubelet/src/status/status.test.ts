@@ -74,6 +74,9 @@ const up = instance("running");
 const done = instance("exited");
 const failed = instance("exited", { exitCode: 1 });
 const asInit = { kind: "init" as const };
+const byRule = {
+  spec: { restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "In", values: [1] } }] },
+};
 const asSidecar = { kind: "sidecar" as const, spec: { restartPolicy: "Always" } };
 
 describe("a container's status", () => {
@@ -157,6 +160,25 @@ describe("a pod's phase", () => {
     ["it initializes", [facts("i", up, asInit), facts("m")], "Always", "Pending"],
     ["an init container failed for good", [facts("i", failed, asInit), facts("m")], "Never", "Failed"],
     ["an init container is retried", [facts("i", failed, asInit), facts("m")], "Always", "Pending"],
+    ["a rule has one restarted", [facts("m", failed, byRule), facts("n", done)], "Never", "Running"],
+    [
+      "one has a policy of its own",
+      [facts("m", failed, { spec: { restartPolicy: "OnFailure" } }), facts("n", failed)],
+      "Never",
+      "Running",
+    ],
+    [
+      "one has ended in spite of the pod's policy",
+      [facts("m", failed, { spec: { restartPolicy: "Never" } })],
+      "Always",
+      "Failed",
+    ],
+    [
+      "a rule has an init container retried",
+      [facts("i", failed, { ...asInit, ...byRule })],
+      "Never",
+      "Pending",
+    ],
     ["a sidecar outlives the rest", [facts("s", up, asSidecar), facts("m", done)], "Never", "Running"],
   ])("%s", (_, containers, restartPolicy, phase) =>
     expect(podStatus(input(containers, { restartPolicy })).phase).toBe(phase),
@@ -167,6 +189,23 @@ describe("a pod's phase", () => {
     expect(podStatus(input([facts("m", up)], {}, ending)).phase).toBe("Running");
     expect(podStatus(input([facts("m", failed)], {}, ending)).phase).toBe("Failed");
     expect(podStatus(input([facts("m", done)], {}, ending)).phase).toBe("Succeeded");
+  });
+
+  test("a refused pod has no containers and only the conditions others gave it", () => {
+    const verdict = { reason: "OutOfcpu", message: "Pod was rejected: no", refused: true };
+    const conditions = [{ type: "PodScheduled", status: "True" }];
+    const refused = podStatus(input([facts("m")], {}, { verdict, previous: { conditions } }));
+    expect(refused).toEqual({
+      observedGeneration: 3,
+      phase: "Failed",
+      reason: "OutOfcpu",
+      message: "Pod was rejected: no",
+      conditions,
+      startTime: "2026-01-01T00:00:00Z",
+      qosClass: "BestEffort",
+    });
+    // A later life of the kubelet knows nothing of the verdict.
+    expect(podStatus(input([facts("m")], {}, { previous: refused }))).toEqual(refused);
   });
 
   test("an ended pod never runs again", () =>
@@ -236,6 +275,15 @@ describe("what is written", () => {
     expect(patch.metadata).toEqual({ uid: "u" });
     expect(Object.keys(patch.status).toSorted()).toEqual(["conditions", "containerStatuses"]);
     expect(patch.status.conditions?.map((c) => c.type)).toEqual(["Ready", "ContainersReady"]);
+  });
+  test("what a condition no longer says is taken away", () => {
+    const before = podStatus(input([facts("m", up, { ready: false })]));
+    const ready = podStatus(input([facts("m", up)], {}, { previous: before }));
+    const { status } = statusPatch("u", ready, before) as { status: PodStatus };
+    expect(condition(status, "Ready")).toMatchObject({ status: "True", reason: null, message: null });
+    const ended = podStatus(input([facts("m", done)], { restartPolicy: "Never" }, { previous: before }));
+    const patch = statusPatch("u", ended, before) as { status: PodStatus };
+    expect(condition(patch.status, "Ready")).toMatchObject({ reason: "PodCompleted", message: null });
   });
   test("others' fields and conditions are left alone", () => {
     const before: PodStatus = {

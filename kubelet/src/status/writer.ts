@@ -37,12 +37,18 @@ const changedConditions = (
   const before = new Map(written.map((c) => [c.type, c]));
   const kept = new Set(wanted.map((c) => c.type));
   return [
-    ...wanted.filter((condition) => !same(condition, before.get(condition.type))),
+    ...wanted
+      .filter((condition) => !same(condition, before.get(condition.type)))
+      .map((condition) => ({ ...withoutStale(before.get(condition.type), condition), ...condition })),
     ...written
       .filter(({ type }) => PASSING.has(type) && !kept.has(type))
       .map(({ type }) => ({ $patch: "delete", type })),
   ];
 };
+/** Elements of the list are merged too: what a condition says no more is to be taken away. */
+const withoutStale = (before: PodCondition | undefined, now: PodCondition): Record<string, null> =>
+  Object.fromEntries(Object.keys(before ?? {}).flatMap((key) => (key in now ? [] : [[key, null] as const])));
+
 /** Conditions of the kubelet's that come and go. */
 const PASSING = new Set(["PodResizePending", "PodResizeInProgress"]);
 

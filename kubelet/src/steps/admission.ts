@@ -26,7 +26,7 @@ export const admission: PodStep = {
     run.stop = {
       deadline: run.ctx.steady(),
       immediate: true,
-      verdict: { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` },
+      verdict: { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}`, refused: true },
     };
     run.publish();
     run.wake();

@@ -8,10 +8,9 @@ export const deadline: PodStep = {
     const seconds = run.pod.spec?.activeDeadlineSeconds;
     if (seconds === undefined) return Promise.resolve(true);
     const { ctx } = run;
-    const known = (ctx.statuses.current(run.uid) ?? run.pod.status)?.startTime;
-    const left = (known ? Date.parse(known) : run.startedAt) + seconds * 1000 - ctx.now();
-    if (left > 0) {
-      run.wakeAt = Math.min(run.wakeAt ?? Infinity, ctx.steady() + left);
+    const until = run.activeSince + seconds * 1000;
+    if (until > ctx.steady()) {
+      run.wakeAt = Math.min(run.wakeAt ?? Infinity, until);
       return Promise.resolve(true);
     }
     const verdict = {
