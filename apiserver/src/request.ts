@@ -13,6 +13,8 @@ export interface ApiRequest {
   /** Decoded path without query: `/api/v1/namespaces/default/pods`. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** The query as the client wrote it, without the question mark: for what is handed on to others. */
+  readonly rawQuery?: string | undefined;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;

@@ -6,7 +6,7 @@ import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.t
 import type { Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { OpenNodeStream } from "../registry/registry.ts";
-import { socketOver } from "../registry/subresources/forward-http.ts";
+import { socketOver } from "../registry/subresources/proxy/socket.ts";
 import type { WatchCache } from "../watch/cache.ts";
 
 export interface ServicePort {

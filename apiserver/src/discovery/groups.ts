@@ -90,7 +90,10 @@ export function subresourcesOf(inGeneral: Kind, version: string): ServedSubresou
       ? [
           {
             name,
-            verbs: Object.keys(subresource.verbs).toSorted(),
+            // A proxy takes OPTIONS too, for which there is no verb.
+            verbs: Object.keys(subresource.verbs)
+              .filter((verb) => allVerbs.includes(verb))
+              .toSorted(),
             kind: subresource.kind ?? parent,
             connect: subresource.connect === true,
           },

@@ -12,10 +12,12 @@ const empty = new Uint8Array();
 export async function apiRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiRequest> {
   const url = incoming.url ?? "/";
   const mark = url.indexOf("?");
+  const rawQuery = mark < 0 ? "" : url.slice(mark + 1);
   return {
     method: incoming.method ?? "GET",
     path: decodePath(mark < 0 ? url : url.slice(0, mark)),
-    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+    query: new URLSearchParams(rawQuery),
+    rawQuery,
     // Node joins repeated headers; only set-cookie, which no client sends, would be a list.
     headers: incoming.headers as ApiRequest["headers"],
     connectionUser: connectionUser(incoming.socket as TLSSocket),

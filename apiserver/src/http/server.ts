@@ -7,12 +7,13 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { respondStatus } from "../registry/respond.ts";
 import type { ApiRequest, Handle } from "../request.ts";
 import { apiRequest } from "./incoming.ts";
+import { wantsSpdy, wantsWebSocket } from "../streams/upgrade.ts";
 import { send } from "./outgoing.ts";
 
 export interface HttpsOptions {
   readonly tls: Pick<ServerOptions, "ca" | "cert" | "key">;
   readonly handle: Handle;
-  /** Serves what asks to leave HTTP: exec, attach, port-forward. */
+  /** Serves what asks to leave HTTP: streams, proxied upgrades, WebSockets. */
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly log?: Logger | undefined;
 }
@@ -38,6 +39,11 @@ export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): 
       minVersion: "TLSv1.2",
       keepAliveTimeout: 90_000,
       noDelay: true,
+      // Other offers (h2c, say) are answered as if they had not been made.
+      shouldUpgradeCallback: (incoming) =>
+        wantsWebSocket({ incoming }) ||
+        wantsSpdy({ incoming }) ||
+        /\/proxy(\/|\?|$)/.test(incoming.url ?? ""),
     },
     app,
   );

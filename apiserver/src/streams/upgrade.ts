@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import { ApiError, badRequest, internalError } from "@coracle/shared/errors.ts";
+import { bearerSubprotocol } from "../authn/bearer.ts";
 
 /** A request that asks to leave HTTP. */
 export interface UpgradeRequest {
@@ -10,19 +11,22 @@ export interface UpgradeRequest {
   readonly head: Buffer;
 }
 
-const listHeader = (request: UpgradeRequest, name: string): string[] =>
+type Asking = Pick<UpgradeRequest, "incoming">;
+
+const listHeader = (request: Asking, name: string): string[] =>
   [request.incoming.headers[name] ?? []]
     .flat()
     .flatMap((value) => value.split(","))
     .map((value) => value.trim())
     .filter((value) => value !== "");
 
-export const wantsSpdy = (request: UpgradeRequest): boolean =>
+export const wantsSpdy = (request: Asking): boolean =>
   listHeader(request, "upgrade").some((value) => value.toLowerCase() === "spdy/3.1");
-export const wantsWebSocket = (request: UpgradeRequest): boolean =>
+export const wantsWebSocket = (request: Asking): boolean =>
   listHeader(request, "upgrade").some((value) => value.toLowerCase() === "websocket");
+/** Without the one that carries a bearer token: it is no protocol. */
 export const offeredSubprotocols = (request: UpgradeRequest): string[] =>
-  listHeader(request, "sec-websocket-protocol");
+  listHeader(request, "sec-websocket-protocol").filter((name) => !name.startsWith(bearerSubprotocol));
 
 const chosenSubprotocol = new WeakMap<IncomingMessage, string>();
 const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 4 * 1024 * 1024 });

@@ -68,10 +68,13 @@ export interface CommandRequest {
   readonly tty?: boolean | undefined;
 }
 
-/** Joins a command's streams with the client's until the command ends, then says how it ended. */
+/**
+ * Joins a command's streams with the client's until the command ends, then says how it ended. An attach that lasted to the end
+ * succeeded, whatever became of the container: that is told by the pod's status.
+ */
 export async function serveSession(
   session: Session,
-  request: CommandRequest,
+  { verb, ...request }: CommandRequest & { readonly verb: "exec" | "attach" },
   channels: DuplexChannels,
 ): Promise<void> {
   // A write to a command that has ended is no failure of ours.
@@ -87,7 +90,7 @@ export async function serveSession(
   } finally {
     session.stdin.destroy();
   }
-  const code = await session.exitCode();
+  const code = verb === "attach" ? 0 : await session.exitCode();
   const status = code === undefined ? internalError("the engine lost the command").status : exitStatus(code);
   await channels.send(channel.error, Buffer.from(JSON.stringify(status)));
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
-import type { Duplex, Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { DuplexChannels } from "@coracle/shared/bus/stream.ts";
 
 const up = 0;
@@ -38,11 +38,27 @@ export function openInNamespace(pid: number, port: number): PortStream {
   return { input: child.stdin, output: child.stdout, problem, close: () => child.kill() };
 }
 
+const connectTimeoutMs = 30_000;
+/** Why a connection failed, in the words that clients of upstream look for. */
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connect: connection refused",
+  ECONNRESET: "read: connection reset by peer",
+  EHOSTUNREACH: "connect: no route to host",
+  ENETUNREACH: "connect: network is unreachable",
+  ETIMEDOUT: "i/o timeout",
+};
+
 /** Connects to an address that the node routes. */
 export function openAddress(host: string, port: number): PortStream {
-  const socket: Duplex = connect({ host, port, allowHalfOpen: true });
+  const socket = connect({ host, port, allowHalfOpen: true });
+  socket.setTimeout(connectTimeoutMs, () =>
+    socket.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
+  );
+  socket.once("connect", () => socket.setTimeout(0));
   const problem = new Promise<string | undefined>((resolve) => {
-    socket.on("error", (error) => resolve(error.message));
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      resolve(`dial tcp ${host}:${port}: ${reasons[error.code ?? ""] ?? error.message}`),
+    );
     socket.on("close", () => resolve(undefined));
   });
   return { input: socket, output: socket, problem, close: () => socket.destroy() };

@@ -1,11 +1,11 @@
 import type { NatsConnection } from "nats";
 import { serveStreams, type DuplexChannels } from "@coracle/shared/bus/stream.ts";
-import { badRequest, notFound, serviceUnavailable } from "@coracle/shared/errors.ts";
+import { internalError, notFound, serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { serveSession, type CommandRequest } from "./command.ts";
 import { serveLogs, type LogRequest } from "./logs.ts";
 import { openAddress, openInNamespace, servePort } from "./port.ts";
-import { findContainer, type ContainerTarget, type PodDirectory } from "./target.ts";
+import type { ContainerTarget, PodDirectory } from "./target.ts";
 
 export interface NodeStreamOptions {
   readonly nc: NatsConnection;
@@ -35,9 +35,11 @@ export function serveNodeStreams(options: NodeStreamOptions): () => void {
     channels: DuplexChannels,
     verb: "exec" | "attach",
   ): Promise<void> => {
-    const container = findContainer(pods, request);
-    if (!container.running)
-      throw badRequest(`container ${request.container} of pod ${request.pod} is not running`);
+    const container = pods.container(request.uid, request.container, false);
+    if (!container?.running)
+      throw internalError(
+        `unable to upgrade connection: container not found (${JSON.stringify(request.container)})`,
+      );
     const streams = { stdin: request.stdin === true, tty: request.tty === true };
     const session =
       verb === "exec"
@@ -47,7 +49,7 @@ export function serveNodeStreams(options: NodeStreamOptions): () => void {
             { stdin: streams.stdin && container.stdin, tty: container.tty },
             channels.aborted,
           );
-    await serveSession(session, request, channels);
+    await serveSession(session, { ...request, verb }, channels);
   };
 
   const verbs: Record<string, (open: never, channels: DuplexChannels) => Promise<void>> = {
@@ -57,7 +59,10 @@ export function serveNodeStreams(options: NodeStreamOptions): () => void {
     portforward: async (open: PortRequest, channels) => {
       const pid = pods.sandboxPid(open.uid);
       if (pid === undefined) throw notFound({ group: "", resource: "pods" }, open.pod);
-      await servePort(openInNamespace(pid, open.port), channels);
+      const inPod = openInNamespace(pid, open.port);
+      const told = (problem: string): string =>
+        `error forwarding port ${open.port} to pod ${open.pod}, uid ${open.uid}: ${problem}`;
+      await servePort({ ...inPod, problem: inPod.problem.then((p) => p && told(p)) }, channels);
     },
     proxy: async (open: PortRequest, channels) => {
       if (open.target === "kubelet") {

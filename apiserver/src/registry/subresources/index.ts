@@ -8,7 +8,7 @@ import { update } from "../update.ts";
 import { bind } from "./binding.ts";
 import { eviction } from "./eviction.ts";
 import { log } from "./log.ts";
-import { nodeProxy, podProxy, serviceProxy } from "./proxy.ts";
+import { nodeProxy, podProxy, serviceProxy } from "./proxy/proxy.ts";
 import { scale } from "./scale.ts";
 import { attach, exec, portforward } from "./streams.ts";
 import type { Subresource } from "./subresource.ts";

@@ -56,6 +56,13 @@ function logOptions(query: URLSearchParams): object {
   if (limitBytes !== undefined && limitBytes < 1) {
     errors.push(invalidValue(path("limitBytes"), limitBytes, "must be greater than 0"));
   }
+  if (stream && stream !== "All" && tailLines !== undefined) {
+    errors.push({
+      reason: "FieldValueForbidden",
+      field: "",
+      message: "Forbidden: `tailLines` and specific `stream` are mutually exclusive for now",
+    });
+  }
   if (stream && !streams.includes(stream)) errors.push(notSupported(path("stream"), stream, streams));
   if (sinceTime && Number.isNaN(Date.parse(sinceTime))) {
     throw badRequest(`parsing time ${JSON.stringify(sinceTime)}: it is not RFC 3339`);

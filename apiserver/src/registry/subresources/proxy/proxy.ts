@@ -1,12 +1,12 @@
 import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
 import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
 import { badRequest, notFound, serviceUnavailable } from "@coracle/shared/errors.ts";
-import type { ApiResponse } from "../../request.ts";
-import { admitValidate } from "../admission.ts";
-import type { Handler } from "../handler.ts";
-import { keyFor, groupResource, readConsistent, type Call, type Registry } from "../registry.ts";
-import { forwardHttp, type ProxyTarget } from "./forward-http.ts";
-import type { Subresource } from "./subresource.ts";
+import type { ApiResponse } from "../../../request.ts";
+import { admitValidate } from "../../admission.ts";
+import type { Handler } from "../../handler.ts";
+import { keyFor, groupResource, readConsistent, type Call, type Registry } from "../../registry.ts";
+import type { Subresource } from "../subresource.ts";
+import { forwardHttp, type Forwarding, type ProxyTarget } from "./forward.ts";
 
 /** `pods/https:web:8443/proxy`: a name may carry a scheme and a port. */
 interface ProxyName {
@@ -15,32 +15,74 @@ interface ProxyName {
   readonly port: string;
 }
 
-function parseName(text: string): ProxyName {
+/** @throws ApiError 400 */
+function parseName(text: string, kind: "node" | "pod" | "service"): ProxyName {
   const parts = text.split(":");
   if (parts.length === 1) return { scheme: "http", name: text, port: "" };
   if (parts.length === 2) return { scheme: "http", name: parts[0] ?? "", port: parts[1] ?? "" };
   const [scheme = "", name = "", port = "", ...rest] = parts;
   if (rest.length > 0 || (scheme !== "" && scheme !== "http" && scheme !== "https")) {
-    throw badRequest(`invalid proxy request ${JSON.stringify(text)}`);
+    throw badRequest(`invalid ${kind} request ${JSON.stringify(text)}`);
   }
   return { scheme: scheme === "https" ? "https" : "http", name, port };
 }
 
 type Resolve = (registry: Registry, call: Call, name: ProxyName) => Promise<ProxyTarget>;
 
-function proxy(resolve: Resolve, kind: string): Subresource {
-  const handler: Handler = async (registry, call) => {
-    const target = await resolve(registry, call, parseName(call.info.name));
-    await admitConnect(registry, call);
-    return forward(registry, call, target);
-  };
-  const verbs = { create: handler, delete: handler, get: handler, patch: handler, update: handler };
-  return { verbs, kind: { group: "", version: "v1", kind }, connect: true };
+const resolvers = { node: toNode, pod: toPod, service: toService } satisfies Record<string, Resolve>;
+type ProxiedKind = keyof typeof resolvers;
+const kindOf: Readonly<Record<string, ProxiedKind>> = { nodes: "node", pods: "pod", services: "service" };
+
+/**
+ * Finds what a request to `…/proxy` means, and opens a session with its node. The caller ends the session.
+ * @throws ApiError 400, 404, 503
+ */
+export async function openProxy(registry: Registry, call: Call): Promise<Forwarding> {
+  const target = await resolve(registry, call);
+  if (!registry.openNode) throw serviceUnavailable("this server has no connection to the nodes");
+  const session = await registry.openNode(target.node, "proxy", target.message, call.request.signal);
+  return { target, session, path: subpathOf(call) || "/" };
 }
 
-export const podProxy = proxy(toPod, "PodProxyOptions");
-export const serviceProxy = proxy(toService, "ServiceProxyOptions");
-export const nodeProxy = proxy(toNode, "NodeProxyOptions");
+async function resolve(registry: Registry, call: Call): Promise<ProxyTarget> {
+  const kind = kindOf[call.served.kind.storage] ?? "pod";
+  const target = await resolvers[kind](registry, call, parseName(call.info.name, kind));
+  await admitConnect(registry, call);
+  return target;
+}
+
+/** What follows `/proxy` in the path, with its slashes: "" for `…/proxy` and "/" for `…/proxy/`. */
+const subpathOf = ({ info }: Call): string =>
+  info.subpath === undefined ? (info.path.endsWith("/") ? "/" : "") : `/${info.subpath}`;
+
+const handler: Handler = async (registry, call) => {
+  const { request } = call;
+  // Relative links of the answer would lead beside the proxy; https://issue.k8s.io/4958.
+  if (subpathOf(call) === "" && (request.method === "GET" || request.method === "HEAD")) {
+    await resolve(registry, call);
+    return moved(`${encodeURI(request.path)}/${request.rawQuery ? `?${request.rawQuery}` : ""}`);
+  }
+  return forwardHttp(request, await openProxy(registry, call));
+};
+
+const moved = (location: string): ApiResponse => ({ status: 301, headers: { location }, body: "" });
+
+const proxy = (kind: string): Subresource => ({
+  verbs: {
+    create: handler,
+    delete: handler,
+    get: handler,
+    options: handler,
+    patch: handler,
+    update: handler,
+  },
+  kind: { group: "", version: "v1", kind },
+  connect: true,
+});
+
+export const podProxy = proxy("PodProxyOptions");
+export const serviceProxy = proxy("ServiceProxyOptions");
+export const nodeProxy = proxy("NodeProxyOptions");
 
 const admitConnect = (registry: Registry, { served, info, user, warn }: Call): Promise<void> =>
   admitValidate(registry, {
@@ -66,14 +108,14 @@ async function toPod(
   { scheme, name, port }: ProxyName,
 ): Promise<ProxyTarget> {
   const pod = await named<Pod>(registry, call, name);
-  const first = pod.spec?.containers[0]?.ports?.[0]?.containerPort;
+  const first = pod.spec?.containers.find((c) => c.ports?.length)?.ports?.[0]?.containerPort;
   return podTarget(pod, portNumber(port) ?? first ?? (scheme === "https" ? 443 : 80), scheme);
 }
 
 function podTarget(pod: Pod, port: number, scheme: ProxyTarget["scheme"]): ProxyTarget {
   const { namespace, name, uid } = pod.metadata;
   if (!pod.spec?.nodeName) throw badRequest(`pod ${name} does not have a host assigned`);
-  if (!pod.status?.podIP) throw badRequest(`address not allowed: pod ${name} has no address`);
+  if (!pod.status?.podIP) throw badRequest("address not allowed");
   const message = { target: "pod", namespace, pod: name, uid, port, scheme };
   return { node: pod.spec.nodeName, message, host: `${pod.status.podIP}:${port}`, scheme };
 }
@@ -85,25 +127,22 @@ const portNumber = (text: string): number | undefined => {
 
 async function toService(registry: Registry, call: Call, name: ProxyName): Promise<ProxyTarget> {
   const service = await named<Service>(registry, call, name.name);
-  const ports = service.spec?.ports ?? [];
-  const wanted =
-    name.port === ""
-      ? ports.length === 1
-        ? ports[0]
-        : ports.find((p) => !p.name)
-      : ports.find((p) => p.name === name.port || String(p.port) === name.port);
-  if (!wanted)
-    throw serviceUnavailable(
-      `no service port ${JSON.stringify(name.port)} found for service ${JSON.stringify(name.name)}`,
-    );
   const endpoint = readyEndpoint(registry, call.info.namespace, {
     service: name.name,
-    port: wanted.name ?? "",
+    port: portName(service, name),
   });
   if (!endpoint) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
   const pod = registry.cache.get({ resource: "pods", namespace: call.info.namespace, name: endpoint.pod });
   if (!pod) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
   return podTarget(pod.object, endpoint.port, name.scheme);
+}
+
+/** A port may be named by its number; a name that no port has leads to no endpoint. @throws ApiError 503 */
+function portName(service: Service, { name, port }: ProxyName): string {
+  if (!/^\d+$/.test(port)) return port;
+  const found = service.spec?.ports?.find((p) => String(p.port) === port);
+  if (found) return found.name ?? "";
+  throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
 }
 
 /** A ready pod behind a Service's port, one of them at random. */
@@ -132,14 +171,4 @@ async function toNode(registry: Registry, call: Call, { name, port }: ProxyName)
   const itsPort = portNumber(port) ?? node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250;
   const message = { target: "kubelet", port: itsPort, scheme: "http" };
   return { node: name, message, host: `${name}:${itsPort}`, scheme: "http" };
-}
-
-async function forward(
-  registry: Registry,
-  { request, info }: Call,
-  target: ProxyTarget,
-): Promise<ApiResponse> {
-  if (!registry.openNode) throw serviceUnavailable("this server has no connection to the nodes");
-  const session = await registry.openNode(target.node, "proxy", target.message, request.signal);
-  return forwardHttp(request, `/${info.subpath ?? ""}`, { target, session });
 }

@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { DuplexChannels, Received } from "@coracle/shared/bus/stream.ts";
 import { expect, it } from "vitest";
-import { requestOf } from "../../testing/in-process.ts";
-import { forwardHttp } from "./forward-http.ts";
+import { requestOf } from "../../../testing/in-process.ts";
+import { forwardHttp } from "./forward.ts";
 
 /** A session whose far end is a connection to this port, as a kubelet makes it. */
 function sessionTo(port: number): DuplexChannels {
@@ -30,7 +30,7 @@ it("a proxied request goes through the session and nowhere else", async () => {
   try {
     const request = requestOf({ method: "POST", path: "/ignored?a=1", headers: {}, body: "hello" });
     const target = { node: "node-1", message: {}, host: "node-1:10250", scheme: "http" } as const;
-    const answer = await forwardHttp(request, "/stats/summary", { target, session: sessionTo(port) });
+    const answer = await forwardHttp(request, { target, session: sessionTo(port), path: "/stats/summary" });
     expect([answer.status, answer.headers["x-path"]]).toEqual([201, "/stats/summary?a=1"]);
     const chunks = await Array.fromAsync(answer.body as AsyncIterable<Uint8Array>);
     expect(Buffer.concat(chunks).toString()).toBe("hello");
