@@ -8,8 +8,9 @@ import {
   type Chain,
 } from "@coracle/shared/bus/subjects.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { createNotices, type Notices } from "./notices.ts";
 import { createPublisherElection, type ElectionTiming } from "./publisher-election.ts";
-import { changeJson, isConfidential, noticeJson, shardChanges, type ShardChange } from "./shards.ts";
+import { changeJson, isConfidential, shardChanges, type ShardChange } from "./shards.ts";
 import type { CacheEvent, WatchCache } from "./types.ts";
 
 export interface FeedPublisherOptions {
@@ -27,6 +28,7 @@ interface ChainState extends Chain {
   newest: number;
   /** Something changed since the last mark. */
   marked: boolean;
+  readonly notices: Notices;
 }
 
 const TICK_MS = 1_000;
@@ -50,7 +52,8 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
     const key = `${storage}/${shard}`;
     let chain = chains.get(key);
     if (!chain) {
-      chain = { ...splitStorageName(storage), shard, newest: start, marked: true };
+      const names: Chain = { ...splitStorageName(storage), shard };
+      chain = { ...names, newest: start, marked: true, notices: createNotices(nc, names) };
       chains.set(key, chain);
     }
     return chain;
@@ -58,13 +61,15 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
   const publish = (event: CacheEvent, change: ShardChange, chain: ChainState, previous: number): void => {
     const { key } = event.current;
     const whole = isConfidential(key.resource) ? undefined : changeJson(change.type, event.current);
-    const notice = !whole || whole.length > MESSAGE_MAX;
+    if (!whole || whole.length > MESSAGE_MAX) {
+      chain.notices.add(key, event.revision, previous);
+      return;
+    }
+    chain.notices.flush();
     const headers = natsHeaders();
     headers.set("rev", String(event.revision));
     headers.set("prev", String(previous));
-    if (notice) headers.set("notice", "1");
-    const body = notice ? noticeJson(change.type, event.current) : whole;
-    nc.publish(feedSubject(chain, key.namespace, key.name), body, { headers });
+    nc.publish(feedSubject(chain, key.namespace, key.name), whole, { headers });
   };
   const onChange = (event: CacheEvent): void => {
     for (const change of shardChanges(event)) {
@@ -77,6 +82,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
     }
   };
   const mark = (chain: ChainState): void => {
+    chain.notices.flush();
     const headers = natsHeaders();
     headers.set("rev", String(chain.newest));
     headers.set("cluster", String(cache.revision));
@@ -109,6 +115,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
   const stopListening = cache.onChange(onChange);
   const stopResets = cache.onReset((revision) => {
     start = revision;
+    for (const chain of chains.values()) chain.notices.flush();
     chains.clear();
     if (election.leading && bus.connected) markAll();
   });
@@ -119,6 +126,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
   signal.addEventListener("abort", () => {
     clearInterval(timer);
     stopListening();
+    for (const chain of chains.values()) chain.notices.flush();
     stopResets();
     stopReconnects();
     election.stop();

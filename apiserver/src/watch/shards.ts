@@ -31,16 +31,3 @@ export const isConfidential = (resource: string): boolean => CONFIDENTIAL.has(re
 export const changeJson = (type: FeedChange["type"], item: CachedObject): Buffer =>
   Buffer.concat([Buffer.from(`{"type":"${type}","object":`), item.json(), CLOSE]);
 const CLOSE = Buffer.from("}");
-
-/** That something happened to the object, without its content. */
-export function noticeJson(type: FeedChange["type"], item: CachedObject): Buffer {
-  const { apiVersion, kind, metadata } = item.object;
-  const { name, namespace, uid, resourceVersion } = metadata;
-  const object = {
-    apiVersion,
-    kind,
-    metadata: { name, namespace, uid, resourceVersion },
-    type: item.object["type"],
-  };
-  return Buffer.from(JSON.stringify({ type, object }));
-}

@@ -1,6 +1,6 @@
 /** Hears from the feed that Secrets and ConfigMaps changed, and notices when it may have missed something. */
 import type { Bus } from "@coracle/shared/bus/connect.ts";
-import { FEED_EPOCH_SUBJECT, feedFilter, markFilter, unescapeToken } from "@coracle/shared/bus/subjects.ts";
+import { FEED_EPOCH_SUBJECT, feedFilter, markFilter } from "@coracle/shared/bus/subjects.ts";
 import { createChainTracker } from "@coracle/shared/informer/chain.ts";
 import type { ReferenceKind, ReferenceStore } from "./store.ts";
 
@@ -35,8 +35,10 @@ function followKind(bus: Bus, store: ReferenceStore, kind: ReferenceKind): () =>
       if (verdict === "seen") return;
       if (verdict === "gap") lost(revision);
       chain.advance(SHARD, revision);
-      const [, , , , namespace = "", name = ""] = message.subject.split(".");
-      store.changed(kind, unescapeToken(namespace), unescapeToken(name));
+      for (const key of message.json<string[]>()) {
+        const slash = key.indexOf("/");
+        store.changed(kind, key.slice(0, slash), key.slice(slash + 1));
+      }
     },
   });
   const marks = bus.nc.subscribe(markFilter("", kind), {

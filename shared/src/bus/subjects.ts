@@ -43,6 +43,8 @@ export function splitStorageName(storage: string): { group: string; resource: st
 
 export const feedSubject = (chain: Chain, namespace: string, name: string): string =>
   `feed.${groupToken(chain.group)}.${escapeToken(chain.resource)}.${escapeToken(chain.shard)}.${escapeToken(namespace)}.${escapeToken(name)}`;
+/** That objects of a chain changed, without their content; the message names them. No object has an empty name. */
+export const noticeSubject = (chain: Chain): string => feedSubject(chain, "", "");
 /** All changes of a resource; of one shard when given. */
 export const feedFilter = (group: string, resource: string, shard?: string): string =>
   `feed.${groupToken(group)}.${escapeToken(resource)}.${shard === undefined ? "*" : escapeToken(shard)}.>`;
