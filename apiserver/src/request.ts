@@ -15,7 +15,7 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   /** The query as the client wrote it, without the question mark: for what is handed on to others. */
   readonly rawQuery?: string | undefined;
-  /** Lower-case names. */
+  /** Lower-case names. Repeated ones are joined by commas, those of impersonation by line feeds. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;
   /** Set by transports that authenticate the connection itself (NATS subject, client certificate); else authn decides from headers. */

@@ -15,6 +15,11 @@ const pod = (nodeName: string, spec: object = {}, metadata: object = {}) => ({
   spec: { nodeName, containers: [], ...spec },
 });
 const mirror = { annotations: { "kubernetes.io/config.mirror": "x" } };
+const withTokens = (...tokens: object[]) => ({
+  volumes: [
+    { name: "v", projected: { sources: tokens.map((serviceAccountToken) => ({ serviceAccountToken })) } },
+  ],
+});
 const node = (name: string, labels: object = {}, spec: object = {}) => ({ metadata: { name, labels }, spec });
 
 describe("NodeRestriction", () => {
@@ -117,8 +122,33 @@ describe("NodeRestriction", () => {
     expect(await ask(ref)).toContain('pod "p" not found');
     await admission.put("pods", pod("n2"));
     expect(await ask(ref)).toContain("bound to a pod scheduled on a different node");
-    await admission.put("pods", pod("n1"));
+    await admission.put("pods", pod("n1", withTokens({})));
     expect(await ask(ref)).toBe("admitted");
     expect(await ask({ ...ref, uid: "other" })).toContain("does not match the UID in record");
+  });
+
+  it("gives a node tokens only for audiences that the pod's volumes ask for", async () => {
+    const ask = (...audiences: string[]) =>
+      write({
+        to: "serviceaccounts",
+        subresource: "token",
+        object: {
+          metadata: { name: "sa", namespace: "ns" },
+          spec: { audiences, boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "p", uid: "u" } },
+        },
+      });
+    await admission.put("pods", pod("n1", withTokens({ audience: "vault" })));
+    expect(await ask("vault")).toBe("admitted");
+    const refused = (audience: string): string =>
+      `audience ${JSON.stringify(audience)} not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience`;
+    expect(await ask("other")).toContain(refused("other"));
+    expect(await ask()).toContain(refused(""));
+    expect(await ask("vault", "other")).toContain("node may only request 0 or 1 audiences");
+
+    await admission.put("pods", pod("n1", { volumes: [{ name: "v", csi: { driver: "d" } }] }));
+    expect(await ask("other")).toContain(refused("other"));
+    const driver = { metadata: { name: "d" }, spec: { tokenRequests: [{ audience: "other" }] } };
+    await admission.put("csidrivers.storage.k8s.io", driver);
+    expect(await ask("other")).toBe("admitted");
   });
 });

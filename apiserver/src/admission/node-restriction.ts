@@ -1,5 +1,12 @@
 import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
-import type { Node, PersistentVolumeClaim, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type {
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  Volume,
+} from "@coracle/shared/api/generated/core-v1.ts";
+import type { CSIDriver } from "@coracle/shared/api/generated/storage-v1.ts";
 import { nodeOfUser } from "../authz/node.ts";
 import {
   annotationsOf,
@@ -184,4 +191,51 @@ function tokenRequest(a: Attributes, node: string, ctx: AdmissionContext): void 
   }
   if (pod.spec?.nodeName !== node)
     throw refuse(a, "node requested token bound to a pod scheduled on a different node");
+  const audiences = objectOf<TokenRequest>(a).spec?.audiences ?? [];
+  if (audiences.length > 1) throw refuse(a, "node may only request 0 or 1 audiences");
+  const audience = audiences[0] ?? "";
+  if (asksForAudience(pod, audience, a.namespace, ctx) || mayRequest(a, audience, ctx)) return;
+  throw refuse(
+    a,
+    `audience ${q(audience)} not found in pod spec volume, ${a.user.username} is not authorized to request tokens for this audience`,
+  );
 }
+
+/** Whether a volume of the pod holds a token for the audience: a projected one, or one that its CSI driver is given. */
+function asksForAudience(pod: Pod, audience: string, namespace: string, ctx: AdmissionContext): boolean {
+  return (pod.spec?.volumes ?? []).some((volume) => {
+    const projected = volume.projected?.sources?.some(
+      ({ serviceAccountToken: t }) => t && (t.audience ?? "") === audience,
+    );
+    if (projected) return true;
+    const driver = driverOf(volume, pod, namespace, ctx);
+    const declared = driver
+      ? cached<CSIDriver>(ctx, "csidrivers.storage.k8s.io", "", driver)?.spec.tokenRequests
+      : undefined;
+    return declared?.some((t) => t.audience === audience) ?? false;
+  });
+}
+
+function driverOf(volume: Volume, pod: Pod, namespace: string, ctx: AdmissionContext): string | undefined {
+  if (volume.csi) return volume.csi.driver;
+  const name = volume.ephemeral
+    ? `${pod.metadata.name}-${volume.name}`
+    : volume.persistentVolumeClaim?.claimName;
+  const claim = name && cached<PersistentVolumeClaim>(ctx, "persistentvolumeclaims", namespace, name);
+  const bound = claim && claim.spec?.volumeName;
+  return bound ? cached<PersistentVolume>(ctx, "persistentvolumes", "", bound)?.spec?.csi?.driver : undefined;
+}
+
+/** Administrators may let nodes have tokens for further audiences by a verb of its own. */
+const mayRequest = (a: Attributes, audience: string, ctx: AdmissionContext): boolean =>
+  ctx.authorize(a.user, {
+    isResource: true,
+    verb: "request-serviceaccounts-token-audience",
+    path: "",
+    group: "",
+    version: "v1",
+    resource: audience,
+    subresource: "",
+    namespace: a.namespace,
+    name: a.name,
+  }).allowed;

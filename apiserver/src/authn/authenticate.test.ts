@@ -197,7 +197,7 @@ describe("a bound ServiceAccount token", () => {
     expect(await refusal(pod({ name: "none" }))).toBe('pods "none" not found');
     expect(await refusal(pod({ uid: "x" }))).toContain("does not match the UID in record");
     expect(await refusal({ boundObjectRef: { kind: "Deployment", apiVersion: "apps/v1", name: "d" } })).toBe(
-      "cannot bind token for serviceaccount to object of type Deployment.apps",
+      "cannot bind token to object of type apps/v1, Kind=Deployment",
     );
     await cluster.put("pods", { ...podOf(), spec: { serviceAccountName: "other" } });
     expect(await refusal(pod({}))).toContain("pod running with different serviceaccount name");
@@ -275,20 +275,20 @@ describe("impersonation", () => {
     expect(
       as({
         "impersonate-user": "jane",
-        "impersonate-group": "a, b",
+        "impersonate-group": "a\nCN=b,OU=c",
         "impersonate-uid": "7",
         "impersonate-extra-acme.com%2Fproject": "x",
       }),
     ).toEqual({
       username: "jane",
-      groups: ["a", "b", "system:authenticated"],
+      groups: ["a", "CN=b,OU=c", "system:authenticated"],
       uid: "7",
       extra: { "acme.com/project": ["x"] },
     });
     expect(asked).toEqual([
       "/users///jane",
       "/groups///a",
-      "/groups///b",
+      "/groups///CN=b,OU=c",
       "authentication.k8s.io/uids///7",
       "authentication.k8s.io/userextras/acme.com/project//x",
     ]);

@@ -33,9 +33,9 @@ export function createBootstrapTokens(lookup: Lookup, now: () => Date): Bootstra
       const expires = data("expiration");
       // A time that cannot be read counts as past.
       if (expires !== "" && !(Date.parse(expires) > now().getTime())) return undefined;
-      const extra = data("auth-extra-groups")
-        .split(",")
-        .filter((g) => groupForm.test(g));
+      const extra = data("auth-extra-groups").split(",").filter(Boolean);
+      // One group it may not give makes the whole token a bad one, as upstream.
+      if (!extra.every((g) => groupForm.test(g))) return undefined;
       return { username: `system:bootstrap:${id}`, groups: [bootstrapGroup, ...extra] };
     },
   };

@@ -64,9 +64,8 @@ const base: RequestInfo = {
   name: "",
 };
 
-/** Headers that are sent more than once arrive joined by a comma. */
-const list = (value: string | undefined): string[] =>
-  (value ?? "").split(",").flatMap((v) => (v.trim() ? [v.trim()] : []));
+/** Repeated headers arrive one to a line: a name of a group may have commas in it. */
+const list = (value: string | undefined): string[] => (value ?? "").split("\n").filter(Boolean);
 
 function extrasOf(headers: Headers): Record<string, string[]> {
   const extra: Record<string, string[]> = {};

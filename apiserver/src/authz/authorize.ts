@@ -13,6 +13,6 @@ export function createAuthorize({ rbac, node }: { rbac: Rbac; node: NodeAuthoriz
     if (ofNode?.allowed) return ofNode;
     const byRole = rbac.authorize(user, info);
     if (byRole.allowed || !ofNode?.reason) return byRole;
-    return { allowed: false, reason: [ofNode.reason, byRole.reason].filter(Boolean).join(", ") };
+    return { allowed: false, reason: [ofNode.reason, byRole.reason].filter(Boolean).join("\n") };
   };
 }

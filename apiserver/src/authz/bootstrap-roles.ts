@@ -26,7 +26,7 @@ const editRules = [
   may(
     write,
     "core",
-    "configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy",
+    "configmaps events persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy",
   ),
   may("create", "core", "serviceaccounts/token"),
   may(

@@ -5,12 +5,13 @@ import type {
   Role,
   RoleBinding,
 } from "@coracle/shared/api/generated/rbac-v1.ts";
-import { forbidden, type ApiError } from "@coracle/shared/errors.ts";
+import { forbidden, notFound, type ApiError } from "@coracle/shared/errors.ts";
+import { equal } from "../patch/json.ts";
 import { mastersGroup } from "../authn/groups.ts";
 import type { Authorize } from "../registry/registry.ts";
 import type { RequestInfo, UserInfo } from "../request.ts";
 import type { Rbac } from "./rbac.ts";
-import { compact, printRule, uncovered } from "./rules.ts";
+import { printRule, uncovered } from "./rules.ts";
 
 const group = "rbac.authorization.k8s.io";
 
@@ -41,13 +42,15 @@ export function checkRoleEscalation(
   const namespace = role.metadata.namespace ?? "";
   const resource = namespace ? "roles" : "clusterroles";
   const name = role.metadata.name ?? "";
-  if (old && sameRules(old.rules, role.rules) && !aggregationChanged(old, role)) return;
+  if (old && changesOnlyBookkeeping(old, role)) return;
   if (may(parts, user, { verb: "escalate", resource, namespace, name })) return;
+  const refuse = forbiddenFor(resource, name);
+  demand(parts, user, role.rules ?? [], namespace, refuse);
   // An aggregated role takes rules from roles yet to come: only who has everything may make one.
-  if (aggregationChanged(old, role) && "aggregationRule" in role && role.aggregationRule) {
-    demand(parts, user, everything, "", forbiddenFor(resource, name));
-  }
-  demand(parts, user, role.rules ?? [], namespace, forbiddenFor(resource, name));
+  if (aggregationOf(old) === aggregationOf(role)) return;
+  demand(parts, user, everything, "", () =>
+    refuse("must have cluster-admin privileges to use the aggregationRule"),
+  );
 }
 
 /**
@@ -63,15 +66,12 @@ export function checkBindingEscalation(
   const namespace = binding.metadata.namespace ?? "";
   const resource = namespace ? "rolebindings" : "clusterrolebindings";
   const { roleRef } = binding;
-  if (old && JSON.stringify([old.subjects, old.roleRef]) === JSON.stringify([binding.subjects, roleRef]))
-    return;
+  if (old && changesOnlyBookkeeping(old, binding)) return;
   const bound = roleRef.kind === "ClusterRole" ? "clusterroles" : "roles";
   if (may(parts, user, { verb: "bind", resource: bound, namespace, name: roleRef.name })) return;
   const refuse = forbiddenFor(resource, binding.metadata.name ?? "");
   const rules = parts.rbac.rules(roleRef, namespace);
-  if (!rules) {
-    throw refuse(`${roleRef.kind.toLowerCase()}.${group} ${JSON.stringify(roleRef.name)} not found`);
-  }
+  if (!rules) throw notFound({ group, resource: bound }, roleRef.name);
   demand(parts, user, rules, namespace, refuse);
 }
 
@@ -105,10 +105,22 @@ function demand(
   );
 }
 
-const sameRules = (a: readonly PolicyRule[] | undefined, b: readonly PolicyRule[] | undefined): boolean =>
-  JSON.stringify(compact(a ?? [])) === JSON.stringify(compact(b ?? []));
+type RbacObject = Role | ClusterRole | RoleBinding | ClusterRoleBinding;
+
+/** Owners and finalizers may be taken off by anybody who may write, so that the garbage collector can. */
+function changesOnlyBookkeeping(old: RbacObject, next: RbacObject): boolean {
+  const rest = ({ metadata, ...content }: RbacObject): object => {
+    const {
+      ownerReferences: _,
+      finalizers: __,
+      managedFields: ___,
+      resourceVersion: ____,
+      ...meta
+    } = metadata;
+    return { ...content, metadata: meta };
+  };
+  return equal(rest(old), rest(next));
+}
 
 const aggregationOf = (role: Role | ClusterRole | undefined): string =>
   JSON.stringify(role && "aggregationRule" in role ? (role.aggregationRule ?? null) : null);
-const aggregationChanged = (a: Role | ClusterRole | undefined, b: Role | ClusterRole): boolean =>
-  aggregationOf(a) !== aggregationOf(b);

@@ -1,12 +1,19 @@
 import type {
+  ResourceAttributes,
   SubjectAccessReviewSpec,
   SubjectAccessReviewStatus,
   SubjectRulesReviewStatus,
 } from "@coracle/shared/api/generated/authorization-v1.ts";
 import type { PolicyRule } from "@coracle/shared/api/generated/rbac-v1.ts";
-import { mastersGroup } from "../authn/groups.ts";
 import type { Authorize } from "../registry/registry.ts";
-import { path, required, invalidValue, type FieldError } from "../registry/field.ts";
+import {
+  forbiddenField,
+  path,
+  required,
+  invalidValue,
+  type FieldError,
+  type Path,
+} from "../registry/field.ts";
 import type { RequestInfo, UserInfo } from "../request.ts";
 import { nodeOfUser } from "./node.ts";
 import type { Rbac } from "./rbac.ts";
@@ -35,17 +42,98 @@ export function validateReview(spec: SubjectAccessReviewSpec, needsUser: boolean
       ),
     );
   }
+  const r = spec.resourceAttributes;
+  for (const name of ["fieldSelector", "labelSelector"] as const) {
+    errors.push(...validateSelector(r?.[name], at.child("resourceAttributes", name)));
+  }
   if (needsUser && !spec.user && !spec.groups?.length) {
     errors.push(required(at.child("user"), "at least one of user or group must be specified"));
   }
   return errors;
 }
 
+type ReviewedSelector = ResourceAttributes["fieldSelector"] | ResourceAttributes["labelSelector"];
+
+/** A selector in one of its two forms; operators of the future are let pass, as upstream. */
+function validateSelector(selector: ReviewedSelector, at: Path): FieldError[] {
+  if (!selector) return [];
+  const { rawSelector, requirements = [] } = selector;
+  const errors: FieldError[] = [];
+  if (rawSelector && requirements.length > 0) {
+    errors.push(
+      invalidValue(
+        at.child("rawSelector"),
+        rawSelector,
+        "may not specified at the same time as requirements",
+      ),
+    );
+  }
+  if (!rawSelector && requirements.length === 0) {
+    errors.push(
+      required(
+        at.child("requirements"),
+        `when ${at.text} is specified, requirements or rawSelector is required`,
+      ),
+    );
+  }
+  for (const [i, { key, operator, values = [] }] of requirements.entries()) {
+    const here = at.child("requirements").index(i);
+    if (!key) errors.push(required(here.child("key"), "must be specified"));
+    const takesValues = operator === "In" || operator === "NotIn";
+    if (takesValues && values.length === 0) {
+      errors.push(required(here.child("values"), "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if ((operator === "Exists" || operator === "DoesNotExist") && values.length > 0) {
+      errors.push(
+        forbiddenField(
+          here.child("values"),
+          "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        ),
+      );
+    }
+  }
+  return errors;
+}
+
+interface ReadSelector {
+  readonly text: string;
+  /** What of it could not be understood: an authorizer decides without that. */
+  readonly problem?: "ignored" | "partially ignored";
+}
+
+/** A review's field selector as a request would carry it: single values that are equal or not. */
+function readFieldSelector({
+  rawSelector,
+  requirements = [],
+}: NonNullable<ResourceAttributes["fieldSelector"]>): ReadSelector {
+  if (rawSelector) return { text: rawSelector };
+  const terms = requirements.flatMap(({ key, operator, values = [] }) => {
+    if (values.length !== 1) return [];
+    if (operator === "In") return [`${key}=${values[0]}`];
+    return operator === "NotIn" ? [`${key}!=${values[0]}`] : [];
+  });
+  const text = terms.join(",");
+  if (terms.length === requirements.length) return { text };
+  return { text, problem: text ? "partially ignored" : "ignored" };
+}
+
+const knownOperators = new Set(["In", "NotIn", "Exists", "DoesNotExist"]);
+
+function evaluationErrors({ resourceAttributes: r }: Attributes): string[] {
+  const errors: string[] = [];
+  const add = (name: string, problem: ReadSelector["problem"]): void => {
+    if (problem) errors.push(`spec.resourceAttributes.${name} ${problem} due to parse error`);
+  };
+  if (r?.fieldSelector) add("fieldSelector", readFieldSelector(r.fieldSelector).problem);
+  const labels = r?.labelSelector?.requirements ?? [];
+  const known = labels.filter((l) => knownOperators.has(l.operator));
+  if (known.length < labels.length) add("labelSelector", known.length > 0 ? "partially ignored" : "ignored");
+  return errors;
+}
+
 /** The request that a review asks about. */
 export function reviewedRequest({ resourceAttributes, nonResourceAttributes }: Attributes): RequestInfo {
   const r = resourceAttributes;
-  const requirement = r?.fieldSelector?.requirements?.map((f) => `${f.key}=${f.values?.[0] ?? ""}`).join(",");
-  const selector = r?.fieldSelector?.rawSelector ?? requirement;
+  const selector = r?.fieldSelector && readFieldSelector(r.fieldSelector).text;
   return {
     isResource: r !== undefined,
     verb: r?.verb ?? nonResourceAttributes?.verb ?? "",
@@ -75,18 +163,17 @@ export function reviewAccess(
   spec: Attributes,
 ): SubjectAccessReviewStatus {
   const { allowed, reason } = authorize(user, reviewedRequest(spec));
-  return { allowed, ...(reason ? { reason } : {}) };
+  const errors = evaluationErrors(spec);
+  return {
+    allowed,
+    ...(reason ? { reason } : {}),
+    ...(errors.length > 0 ? { evaluationError: errors.join("; ") } : {}),
+  };
 }
 
 /** The status of a SelfSubjectRulesReview: all that a user may do in a namespace, as far as rules say it. */
 export function reviewRules(rbac: Rbac, user: UserInfo, namespace: string): SubjectRulesReviewStatus {
   const rules: PolicyRule[] = [];
-  if (user.groups.includes(mastersGroup)) {
-    rules.push(
-      { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
-      { verbs: ["*"], nonResourceURLs: ["*"] },
-    );
-  }
   const errors: string[] = [];
   for (const grant of rbac.grants(user, namespace)) {
     const of = rbac.rules(grant.role, grant.namespace);

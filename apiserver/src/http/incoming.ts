@@ -18,13 +18,30 @@ export async function apiRequest(incoming: IncomingMessage, signal: AbortSignal)
     path: decodePath(mark < 0 ? url : url.slice(0, mark)),
     query: new URLSearchParams(rawQuery),
     rawQuery,
-    // Node joins repeated headers; only set-cookie, which no client sends, would be a list.
-    headers: incoming.headers as ApiRequest["headers"],
+    headers: headersOf(incoming),
     connectionUser: connectionUser(incoming.socket as TLSSocket),
     body: await readBody(incoming),
     remoteAddress: incoming.socket.remoteAddress ?? "",
     signal,
   };
+}
+
+const impersonation = "impersonate-";
+
+/**
+ * Node joins repeated headers with commas; only set-cookie, which no client sends, would be a list. Those of impersonation are
+ * joined by line feeds, which no header can have, since a group's name may have commas.
+ */
+function headersOf({ headers, rawHeaders }: IncomingMessage): ApiRequest["headers"] {
+  const joined = headers as Record<string, string | undefined>;
+  if (joined["impersonate-user"] === undefined) return joined;
+  const repeated = new Map<string, string[]>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? "").toLowerCase();
+    if (name.startsWith(impersonation))
+      repeated.set(name, [...(repeated.get(name) ?? []), rawHeaders[i + 1] ?? ""]);
+  }
+  return { ...joined, ...Object.fromEntries([...repeated].map(([name, v]) => [name, v.join("\n")])) };
 }
 
 function decodePath(path: string): string {
@@ -36,19 +53,24 @@ function decodePath(path: string): string {
   }
 }
 
-/** A connection's certificate is looked at once. */
-const users = new WeakMap<TLSSocket, UserInfo | undefined>();
+/** A connection's certificate is looked at once, but a connection outlives it no more than a request does. */
+const certified = new WeakMap<TLSSocket, { user: UserInfo | undefined; until: number }>();
 
 function connectionUser(socket: TLSSocket): UserInfo | undefined {
-  if (users.has(socket)) return users.get(socket);
+  const known = certified.get(socket) ?? certifiedUser(socket);
+  if (known.until < Date.now()) throw unauthorized();
+  certified.set(socket, known);
+  return known.user;
+}
+
+function certifiedUser(socket: TLSSocket): { user: UserInfo | undefined; until: number } {
   const certificate =
     typeof socket.getPeerCertificate === "function" ? socket.getPeerCertificate() : undefined;
-  const given = certificate !== undefined && Object.keys(certificate).length > 0;
+  if (certificate === undefined || Object.keys(certificate).length === 0)
+    return { user: undefined, until: Infinity };
   // A certificate that our CA did not sign is a bad credential, not a missing one.
-  if (given && !socket.authorized) throw unauthorized();
-  const user = given ? userFromCertificate(certificate) : undefined;
-  users.set(socket, user);
-  return user;
+  if (!socket.authorized) throw unauthorized();
+  return { user: userFromCertificate(certificate), until: Date.parse(certificate.valid_to) };
 }
 
 /** The whole body. Listeners, since an async iterator costs more than all the rest of reading. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthenticate } from "../authn/authenticate.ts";
+import { impersonate } from "../authn/impersonate.ts";
 import { createTestAuthority, type TestAuthority, type TestCertificate } from "../testing/certificates.ts";
 import { startInProcess, type InProcessApi } from "../testing/in-process.ts";
 import { raw } from "../testing/raw.ts";
@@ -33,7 +34,7 @@ describe("the HTTPS server", () => {
       serviceAccounts: { verify: () => Promise.resolve(undefined) },
       bootstrap: { verify: () => Promise.resolve(undefined) },
     });
-    api = await startInProcess({ authenticate });
+    api = await startInProcess({ authenticate, impersonate });
     authority = await createTestAuthority();
     client = await authority.issue("CN=jane,O=dev,O=ops");
     const tls = { ca: authority.ca, ...(await authority.issue("CN=server", ["localhost"])) };
@@ -93,6 +94,17 @@ describe("the HTTPS server", () => {
     expect(token.body).toMatchObject({ code: 401, reason: "Unauthorized" });
   });
 
+  it("refuses a certificate as soon as it has expired, on a connection that it opened too", async () => {
+    const expired = await authority.issue("CN=late", [], new Date(Date.now() - 1_000));
+    expect((await send({ path: "/version", ...expired })).status).toBe(401);
+    const soon = await authority.issue("CN=soon", [], new Date(Date.now() + 2_000));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<number> => (await send({ agent, path: "/version", ...soon })).status;
+    expect(await ask()).toBe(200);
+    await expect.poll(ask, { timeout: 5_000 }).toBe(401);
+    agent.destroy();
+  });
+
   it("creates and reads, on one connection", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const made = await send(
@@ -131,6 +143,21 @@ describe("the HTTPS server", () => {
     const headers = { ...json, "transfer-encoding": "chunked" };
     const unsaid = await send({ method: "POST", path: maps, headers }, large);
     expect(unsaid.body).toMatchObject({ code: 413, reason: "RequestEntityTooLarge" });
+  });
+
+  it("takes long selectors and tokens", async () => {
+    expect((await send({ path: `${maps}?fieldSelector=metadata.name=${"a".repeat(900_000)}` })).status).toBe(
+      200,
+    );
+  });
+
+  it("keeps groups to impersonate apart, whatever is in their names", async () => {
+    const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    const headers = { ...json, "impersonate-user": "ann", "impersonate-group": ["CN=a,OU=b", "c"] };
+    const { body } = await send({ method: "POST", path, headers }, "{}");
+    expect(body["status"]).toMatchObject({
+      userInfo: { username: "ann", groups: ["CN=a,OU=b", "c", "system:authenticated"] },
+    });
   });
 
   it("refuses a path that cannot be decoded", async () => {

@@ -38,6 +38,10 @@ export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): 
       ALPNProtocols: ["http/1.1"],
       minVersion: "TLSv1.2",
       keepAliveTimeout: 90_000,
+      // As upstream: a megabyte of headers (long selectors and continue tokens are in the path), sent within half a minute.
+      maxHeaderSize: 1 << 20,
+      headersTimeout: 32_000,
+      requestTimeout: 60_000,
       noDelay: true,
       // Other offers (h2c, say) are answered as if they had not been made.
       shouldUpgradeCallback: (incoming) =>

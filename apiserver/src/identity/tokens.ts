@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
-import type { Pod, Secret, ServiceAccount } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Pod, ServiceAccount } from "@coracle/shared/api/generated/core-v1.ts";
 import { badRequest, conflict, invalid, notFound } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { SignJWT } from "jose";
@@ -126,7 +126,7 @@ async function bind(
   const namespace = account.metadata.namespace ?? "";
   const resource = { Pod: "pods", Secret: "secrets", Node: "nodes" }[ref.kind ?? ""];
   if (!resource || ref.apiVersion !== "v1") {
-    throw badRequest(`cannot bind token for serviceaccount to object of type ${groupKind(ref)}`);
+    throw badRequest(`cannot bind token to object of type ${typeText(ref)}`);
   }
   const name = ref.name ?? "";
   const object = await lookup({ resource, namespace: resource === "nodes" ? "" : namespace, name });
@@ -134,16 +134,13 @@ async function bind(
   const uid = object.metadata.uid ?? "";
   if (ref.uid && ref.uid !== uid) {
     throw conflict(
-      { group: "", resource },
+      { group: "", resource: ref.kind ?? "" },
       name,
       `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
   }
   if (resource === "nodes") return { node: { name, uid } };
-  if (resource === "secrets") {
-    assertOfAccount(object, account);
-    return { secret: { name, uid } };
-  }
+  if (resource === "secrets") return { secret: { name, uid } };
   const pod = object as unknown as Pod;
   if (pod.spec?.serviceAccountName !== account.metadata.name) {
     throw badRequest(
@@ -153,15 +150,6 @@ async function bind(
   return { pod: { name, uid }, ...(await nodeOf(lookup, pod)) };
 }
 
-function assertOfAccount(secret: Secret, account: ServiceAccount): void {
-  const of = secret.metadata.annotations?.["kubernetes.io/service-account.name"];
-  if (of !== undefined && of !== account.metadata.name) {
-    throw badRequest(
-      `cannot bind token for serviceaccount "${account.metadata.name}" to a secret of another one`,
-    );
-  }
-}
-
 async function nodeOf(lookup: Lookup, pod: Pod): Promise<Bound> {
   const name = pod.spec?.nodeName;
   if (!name) return {};
@@ -169,13 +157,11 @@ async function nodeOf(lookup: Lookup, pod: Pod): Promise<Bound> {
   return { node: { name, ...(node?.metadata.uid ? { uid: node.metadata.uid } : {}) } };
 }
 
-function groupKind({
-  apiVersion = "",
-  kind = "",
-}: {
-  apiVersion?: string | undefined;
-  kind?: string | undefined;
-}): string {
-  const slash = apiVersion.indexOf("/");
-  return slash < 0 ? kind : `${kind}.${apiVersion.slice(0, slash)}`;
+interface TypeText {
+  readonly apiVersion?: string | undefined;
+  readonly kind?: string | undefined;
 }
+
+/** `apps/v1, Kind=Deployment`, as messages have it. */
+const typeText = ({ apiVersion = "", kind = "" }: TypeText): string =>
+  `${apiVersion.includes("/") ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;

@@ -14,7 +14,7 @@ export interface TestCertificate {
 export interface TestAuthority {
   readonly ca: string;
   /** `CN=web,O=team`; for a server also the names it answers to. */
-  issue(name: string, dnsNames?: readonly string[]): Promise<TestCertificate>;
+  issue(name: string, dnsNames?: readonly string[], notAfter?: Date): Promise<TestCertificate>;
 }
 
 /** A certificate authority that lives as long as a test. */
@@ -31,7 +31,7 @@ export async function createTestAuthority(): Promise<TestAuthority> {
   });
   return {
     ca: ca.toString("pem"),
-    async issue(name, dnsNames = []) {
+    async issue(name, dnsNames = [], notAfter = validity.notAfter) {
       const own = await newKeys();
       const names = dnsNames.map((value) => ({ type: "dns" as const, value }));
       const certificate = await x509.X509CertificateGenerator.create({
@@ -40,7 +40,8 @@ export async function createTestAuthority(): Promise<TestAuthority> {
         publicKey: own.publicKey,
         signingKey: keys.privateKey,
         signingAlgorithm: algorithm,
-        ...validity,
+        notBefore: validity.notBefore,
+        notAfter,
         extensions: names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [],
       });
       const key = await webcrypto.subtle.exportKey("pkcs8", own.privateKey);

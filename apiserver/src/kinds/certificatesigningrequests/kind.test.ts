@@ -33,6 +33,13 @@ test("refusals", () => {
   ]);
 });
 
+test("the signer of old requests is asked no more", () => {
+  const spec = { ...body.spec, signerName: "kubernetes.io/legacy-unknown" };
+  expect(refusals(kind, { spec })).toEqual([
+    'spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed via this API version',
+  ]);
+});
+
 describe("a decision", () => {
   test("is made through approval, and stamped", () => {
     let stamped: CertificateSigningRequest | undefined;
@@ -42,6 +49,18 @@ describe("a decision", () => {
     };
     expect(updateRefusals(kind, body, approve as never, { subresource: "approval" })).toEqual([]);
     expect(stamped?.status?.conditions?.[0]).toMatchObject({ lastTransitionTime: "2026-11-23T12:00:00Z" });
+  });
+
+  test("changes nothing but the conditions: who may approve may not sign", () => {
+    let next: CertificateSigningRequest | undefined;
+    const sign = (csr: CertificateSigningRequest): void => {
+      decide("Approved")(csr);
+      csr.status = { ...csr.status, certificate: "AAAA" };
+      next = csr;
+    };
+    expect(updateRefusals(kind, body, sign as never, { subresource: "approval" })).toEqual([]);
+    expect(next?.status?.certificate).toBeUndefined();
+    expect(next?.status?.conditions).toHaveLength(1);
   });
 
   test("is not made through status", () => {

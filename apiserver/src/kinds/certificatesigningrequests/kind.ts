@@ -14,7 +14,11 @@ export const certificateSigningRequests = defineKind<CertificateSigningRequest>(
   prepareForUpdate: (csr, old, ctx) => {
     // What was asked, and by whom, stays as it was.
     csr.spec = structuredClone(old.spec);
-    if (ctx.subresource === "approval") stampConditions(csr, old, ctx.now());
+    if (ctx.subresource !== "approval") return;
+    // Who may approve may not sign: of the status only the conditions are theirs.
+    const { conditions } = csr.status ?? {};
+    csr.status = { ...structuredClone(old.status), conditions };
+    stampConditions(csr, old, ctx.now());
   },
   validate: validateRequest,
   validateUpdate: validateRequestUpdate,

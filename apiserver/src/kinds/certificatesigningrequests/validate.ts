@@ -73,6 +73,8 @@ function validatePEM(request: string | undefined): FieldError[] {
 function validateSigner(name: string): FieldError[] {
   const at = root.child("signerName");
   if (!name) return [required(at)];
+  if (name === "kubernetes.io/legacy-unknown")
+    return [invalidValue(at, name, "the legacy signerName is not allowed via this API version")];
   const [domain = "", ...rest] = name.split("/");
   const tail = rest.join("/");
   if (rest.length === 0 || !tail)

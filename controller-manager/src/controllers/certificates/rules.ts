@@ -26,8 +26,9 @@ export function refusal(csr: CertificateSigningRequest, request: ReadRequest): s
     case CLIENT: {
       const allowed = ["client auth", "digital signature", "key encipherment"];
       const bad = usages.find((u) => !allowed.includes(u));
-      if (bad !== undefined) return `usages must not contain ${bad}`;
-      if (!usages.includes("client auth")) return "usages must contain client auth";
+      if (bad !== undefined) return `invalid usage for client certificate: ${bad}`;
+      if (!usages.includes("client auth"))
+        return "missing required usage for client certificate: client auth";
       return request.organizations.includes("system:masters")
         ? "subject must not contain system:masters"
         : undefined;
