@@ -237,3 +237,7 @@ export function podEvent(
   const subject = { apiVersion: "v1", kind: "Pod", metadata: run.pod.metadata };
   run.ctx.events.record(subject, type, reason, message, fieldPath ? { fieldPath } : undefined);
 }
+
+/** A volume cannot be had now. */
+export const failedMount = (run: PodRun, volume: string, why: string): void =>
+  podEvent(run, "Warning", "FailedMount", `MountVolume.SetUp failed for volume "${volume}" : ${why}`);

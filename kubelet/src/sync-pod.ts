@@ -43,8 +43,10 @@ const hasEnded = ({ pod }: PodRun): boolean =>
 
 async function up(run: PodRun): Promise<void> {
   for (const group of podSteps) {
-    const went = await Promise.all(group.map((step) => step.up(run)));
-    if (run.over || isEnding(run) || !went.every(Boolean)) return;
+    const went = await Promise.allSettled(group.map((step) => step.up(run)));
+    // All have come to rest before one's failure ends the sync: the next must not meet them halfway.
+    for (const { reason } of went.filter((result) => result.status === "rejected")) throw reason;
+    if (run.over || isEnding(run) || !went.every((r) => r.status === "fulfilled" && r.value)) return;
   }
 }
 

@@ -6,9 +6,9 @@ import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { podEvent, type PodRun, type SpecContainer, instancesOf } from "../pod.ts";
 import type { ContainerSpec, ImageInfo, Mount, RuntimeContainer } from "../runtime/runtime.ts";
 import { planVolume } from "../volumes/index.ts";
-import { resolveSubPath } from "../volumes/sub-path.ts";
+import { checkSubPath, resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
-import { expand, unresolvedReference } from "./expand.ts";
+import { expand, unresolvedReferences } from "./expand.ts";
 import { nodeHosts, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
 import { containerName, LABEL, podLabels, sandboxVolumePath, volumeName } from "./names.ts";
 import { containerResources, oomScore } from "./resources.ts";
@@ -48,40 +48,64 @@ async function makeFile(path: string, text = ""): Promise<void> {
   }
 }
 
+type VolumeMount = NonNullable<Container["volumeMounts"]>[number];
 type Lookup = (name: string) => string | undefined;
 
-async function volumeMount(
-  { run, sandbox }: BuildInput,
-  mount: NonNullable<Container["volumeMounts"]>[number],
-  lookup: Lookup,
-): Promise<Mount> {
+/** What of a volume a mount is for: a path below it, by variables or given. */
+function subPathOf(mount: VolumeMount, lookup: Lookup): string | undefined {
+  if (!mount.subPathExpr) return mount.subPath;
+  const missing = unresolvedReferences(mount.subPathExpr, lookup);
+  if (missing.length > 0) throw new ConfigError(`missing value for ${missing.join(", ")}`);
+  return expand(mount.subPathExpr, lookup);
+}
+
+/** Finds, or makes, the sub-path. What of the node's files stands in the way is not told. */
+async function findSubPath({ run, container }: BuildInput, at: string, mount: VolumeMount, subPath: string) {
+  try {
+    checkSubPath(subPath);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+  try {
+    return await resolveSubPath(at, subPath);
+  } catch (error) {
+    run.ctx.log.warn({ err: error, pod: run.uid, volume: mount.name, subPath }, "no such sub-path");
+    const which = `volumeMount "${mount.name}" of container "${container.spec.name}"`;
+    throw new ConfigError(`failed to prepare subPath for ${which}`);
+  }
+}
+
+const PROPAGATION: Readonly<Record<string, "rshared" | "rslave">> = {
+  Bidirectional: "rshared",
+  HostToContainer: "rslave",
+};
+
+async function volumeMount(input: BuildInput, mount: VolumeMount, lookup: Lookup): Promise<Mount> {
+  const { run, sandbox } = input;
   const source = run.pod.spec?.volumes?.find((v) => v.name === mount.name);
   if (!source) throw new ConfigError(`no such volume: ${mount.name}`);
-  const missing = mount.subPathExpr ? unresolvedReference(mount.subPathExpr, lookup) : undefined;
-  if (missing) throw new ConfigError(`failed to expand subPathExpr: missing value for ${missing}`);
-  const subPath = mount.subPathExpr ? expand(mount.subPathExpr, lookup) : mount.subPath;
+  if (mount.recursiveReadOnly === "Enabled")
+    throw new ConfigError(
+      `volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`,
+    );
+  const subPath = subPathOf(mount, lookup);
   const target = posix.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`;
   // A container may be made before its volumes are filled; only where a path-backed one is must be known.
   const plan = planVolume(source, run.pod);
   const path = run.volumes.get(mount.name)?.path;
-  const readOnly = mount.readOnly === true || plan.readOnly;
-  if (plan.kind === "engine" && !subPath)
+  const readOnly = mount.readOnly === true || (plan.kind !== "unsupported" && plan.readOnly);
+  const propagation = PROPAGATION[mount.mountPropagation ?? ""];
+  const engineBacked = plan.kind === "engine";
+  // The engine knows propagation for paths only.
+  if (engineBacked && !subPath && !propagation)
     return { type: "volume", source: volumeName(run.pod, mount.name), target, readOnly };
-  const here =
-    plan.kind === "engine"
-      ? `${run.ctx.storage.rootOf(sandbox.pid) ?? ""}${sandboxVolumePath(mount.name)}`
-      : (path?.here ?? "");
-  const engine =
-    plan.kind === "engine"
-      ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name))
-      : (path?.engine ?? "");
-  const below = subPath ? await resolveSubPath(here, subPath) : "";
-  const propagation =
-    mount.mountPropagation === "Bidirectional"
-      ? ("rshared" as const)
-      : mount.mountPropagation === "HostToContainer"
-        ? ("rslave" as const)
-        : undefined;
+  const here = engineBacked
+    ? `${run.ctx.storage.rootOf(sandbox.pid) ?? ""}${sandboxVolumePath(mount.name)}`
+    : (path?.here ?? "");
+  const engine = engineBacked
+    ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name))
+    : (path?.engine ?? "");
+  const below = subPath ? await findSubPath(input, here, mount, subPath) : "";
   return { type: "bind", source: below ? posix.join(engine, below) : engine, target, readOnly, propagation };
 }
 

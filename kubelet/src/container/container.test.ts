@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseResolvConf, podHostname, podHosts, podResolvConf, printResolvConf } from "./dns.ts";
 import { ConfigError, makeEnvironment, type References } from "./env.ts";
-import { expand, unresolvedReference } from "./expand.ts";
+import { expand, unresolvedReferences } from "./expand.ts";
 import { fieldValue, resourceValue } from "./fields.ts";
 import { containerResources, cpuShares, oomScore } from "./resources.ts";
 import { containerSecurity } from "./security.ts";
@@ -40,8 +40,8 @@ describe("references in values", () => {
       ),
     ));
 
-  test("the first unknown name is told", () =>
-    expect(unresolvedReference("$(A)/$(B)/$(C)", lookup)).toBe("B"));
+  test("unknown names are told, each once", () =>
+    expect(unresolvedReferences("$(A)/$(C)/$(B)/$(C)", lookup)).toEqual(["B", "C"]));
 });
 
 describe("the environment", () => {

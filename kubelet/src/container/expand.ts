@@ -31,16 +31,16 @@ export function expand(text: string, lookup: (name: string) => string | undefine
   return out;
 }
 
-/** The first reference that `lookup` does not know, if any. */
-export function unresolvedReference(
+/** The names that `lookup` knows no value for, in order. An empty one counts as none. */
+export function unresolvedReferences(
   text: string,
   lookup: (name: string) => string | undefined,
-): string | undefined {
-  let missing: string | undefined;
+): readonly string[] {
+  const missing = new Set<string>();
   expand(text, (name) => {
     const value = lookup(name);
-    if (value === undefined) missing ??= name;
+    if (!value) missing.add(name);
     return value;
   });
-  return missing;
+  return [...missing].toSorted();
 }

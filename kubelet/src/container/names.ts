@@ -37,6 +37,9 @@ export const containerName = (pod: Pod, container: string, attempt: number): str
 export const sandboxName = (pod: Pod, attempt: number): string => containerName(pod, "POD", attempt);
 export const volumeName = (pod: Pod, volume: string): string => `k8s_${podUid(pod)}_${volume}`;
 
+/** The container through which an image's files are read; it never runs. */
+export const imageVolumeName = (pod: Pod, volume: string): string => `${volumeName(pod, volume)}_image`;
+
 /** Where the sandbox mounts a volume of the pod. */
 export const sandboxVolumePath = (volume: string): string => `/volumes/${volume}`;
 

@@ -1,8 +1,9 @@
-/** Runs `ip`, `nft` and `nsenter`: one process for a whole batch. */
+/** Runs `ip`, `nft`, `nsenter` and `tar`: one process for a whole batch. */
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 
 export interface CommandOptions {
-  readonly input?: string | undefined;
+  readonly input?: string | Readable | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,7 +29,15 @@ export function command(
     });
     // A command that ends before it has read everything says why on its standard error.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(options.input ?? "");
+    const { input = "" } = options;
+    if (typeof input === "string") child.stdin.end(input);
+    else {
+      input.on("error", (error) => {
+        child.kill();
+        reject(error);
+      });
+      input.pipe(child.stdin);
+    }
   });
 }
 

@@ -189,6 +189,21 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
     removeImage: async (reference) => {
       await unlessStatus(docker.getImage(reference).remove(), 404);
     },
+    exportImage: async (reference, name, labels, read) => {
+      const remove = async (): Promise<void> => {
+        await unlessStatus(docker.getContainer(name).remove({ force: true, v: true }), 404, 409);
+      };
+      // What an earlier life of this process left behind.
+      await remove();
+      // It never runs; an image without a command needs one all the same.
+      const options = { name, Image: reference, Cmd: ["-"], Labels: { ...labels } };
+      await engine(docker.createContainer({ ...options, HostConfig: { NetworkMode: "none" } }));
+      try {
+        await read((await engine(docker.getContainer(name).export())) as Readable);
+      } finally {
+        await remove();
+      }
+    },
     exec: async (id, spec, signal) => {
       const exec = await engine(
         docker.getContainer(id).exec({

@@ -239,6 +239,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
       present?.add(reference);
     },
     removeImage: (reference) => Promise.resolve(void present?.delete(reference)),
+    exportImage: (reference) => Promise.reject(new RuntimeFailure(`no files of ${reference} in memory`, 501)),
     exec: (id, spec) => {
       if (must(id).container.state !== "running")
         throw new RuntimeFailure(`Container ${id} is not running`, 409);

@@ -231,6 +231,13 @@ export interface Runtime {
   listImages(): Promise<readonly ImageInfo[]>;
   pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void>;
   removeImage(reference: string): Promise<void>;
+  /** Hands an image's files over as one tar archive. `name` is of what the engine holds for it meanwhile. */
+  exportImage(
+    reference: string,
+    name: string,
+    labels: Labels,
+    read: (archive: Readable) => Promise<void>,
+  ): Promise<void>;
   exec(id: string, spec: ExecSpec, signal: AbortSignal): Promise<Session>;
   attach(
     id: string,

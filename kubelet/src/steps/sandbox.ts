@@ -8,6 +8,7 @@ import { viewsOf } from "../plan/views.ts";
 import {
   containersOf,
   existing,
+  failedMount,
   podEvent,
   runningInstances,
   sandboxesOf,
@@ -16,6 +17,7 @@ import {
 } from "../pod.ts";
 import { isNameTaken, type RuntimeContainer, type SandboxSpec } from "../runtime/runtime.ts";
 import { planVolume } from "../volumes/index.ts";
+import { memorySize } from "../volumes/memory-size.ts";
 import type { PodStep } from "./step.ts";
 
 function specOf(run: PodRun, attempt: number): SandboxSpec {
@@ -47,7 +49,7 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
             {
               name: volumeName(pod, volume.name),
               target: sandboxVolumePath(volume.name),
-              memory: plan.memory,
+              memory: plan.memory && { sizeBytes: memorySize(pod, ctx.node, plan.memory.sizeBytes) },
               mount: plan.mount,
             },
           ]
@@ -137,12 +139,7 @@ export const sandbox: PodStep = {
       await ctx.runtime.start(id);
       await ctx.engine.refresh(id);
     } catch (error) {
-      podEvent(
-        run,
-        "Warning",
-        "FailedCreatePodSandBox",
-        `Failed to create pod sandbox: ${(error as Error).message}`,
-      );
+      tell(run, error as Error);
       throw error;
     }
     return sandboxOf(run)?.state === "running";
@@ -154,6 +151,20 @@ export const sandbox: PodStep = {
   },
 };
 
-/** Path volumes are found by the step after this one; containers that mount any wait for it. */
+/** A file system from elsewhere is mounted by the engine when the sandbox starts; its error names the volume. */
+function tell(run: PodRun, error: Error): void {
+  const mount = (run.pod.spec?.volumes ?? []).find(
+    ({ name }) =>
+      error.message.includes("failed to mount local volume") &&
+      error.message.includes(`/${volumeName(run.pod, name)}/`),
+  );
+  if (mount) failedMount(run, mount.name, error.message.replace(/^.*failed to mount local volume: /s, ""));
+  else podEvent(run, "Warning", "FailedCreatePodSandBox", `Failed to create pod sandbox: ${error.message}`);
+}
+
+/** Path volumes are found, images' files brought by the step after this one; containers that mount any wait for it. */
 const canPrepare = (run: PodRun): boolean =>
-  (run.pod.spec?.volumes ?? []).every((volume) => planVolume(volume, run.pod).kind === "engine");
+  (run.pod.spec?.volumes ?? []).every((volume) => {
+    const plan = planVolume(volume, run.pod);
+    return plan.kind === "engine" && !plan.fill;
+  });

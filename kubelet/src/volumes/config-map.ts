@@ -22,7 +22,8 @@ export async function configMapFiles(
   const object = await context.references.configMap(namespace, name);
   if (!object && !optional) throw new VolumeError(`configmap "${name}" not found`);
   if (!object) return new Map();
-  return selectKeys(dataOf(object), { items, mode, optional, what: `configmap ${namespace}/${name}` });
+  const missing = "configmap references non-existent config key";
+  return selectKeys(dataOf(object), { items, mode, optional, missing });
 }
 
 /** A ConfigMap's keys as files, which follow its changes. */

@@ -28,6 +28,7 @@ export const downwardApi: VolumeType = {
     if (!source) return undefined;
     return {
       kind: "engine",
+      memory: {},
       readOnly: true,
       files: (context) =>
         Promise.resolve(downwardFiles(source.items ?? [], source.defaultMode ?? DEFAULT_MODE, context)),

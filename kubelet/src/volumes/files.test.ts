@@ -14,11 +14,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { checkHostPath } from "./host-path.ts";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import { checkHostPath, nodePath } from "./host-path.ts";
 import { selectKeys } from "./keys.ts";
+import { memorySize } from "./memory-size.ts";
 import { applyGroup } from "./ownership.ts";
-import { resolveSubPath } from "./sub-path.ts";
-import type { Payload } from "./volume.ts";
+import { checkSubPath, resolveSubPath } from "./sub-path.ts";
+import type { Payload, VolumeContext } from "./volume.ts";
 import { writePayload } from "./write.ts";
 
 let root: string;
@@ -67,6 +69,32 @@ describe("a projected volume", () => {
     expect((await readdir(root)).filter((name) => name.startsWith(".."))).toHaveLength(2);
   });
 
+  test("the same files again disturb no reader", async () => {
+    await writePayload(root, payload({ a: "1", "d/b": "2" }));
+    const before = await readlink(join(root, "..data"));
+    await rm(join(root, "a"));
+    await writePayload(root, payload({ a: "1", "d/b": "2" }));
+    expect(await readlink(join(root, "..data"))).toBe(before);
+    // A link that an interrupted write left out is made good.
+    expect(await readFile(join(root, "a"), "utf8")).toBe("1");
+    await writePayload(root, payload({ a: "1", "d/b": "2" }, 0o600));
+    expect(await readlink(join(root, "..data"))).not.toBe(before);
+  });
+
+  test("a directory that a subPath made stays", async () => {
+    await writePayload(root, payload({ a: "1" }));
+    await resolveSubPath(root, "made");
+    await writePayload(root, payload({ a: "2" }));
+    expect((await stat(join(root, "made"))).isDirectory()).toBe(true);
+  });
+
+  test("anyone may look into it, and a group owns its root", async () => {
+    await writePayload(root, payload({ a: "1" }));
+    expect((await stat(root)).mode & 0o7777).toBe(0o777);
+    await writePayload(root, payload({ a: "2" }), process.getgid?.());
+    expect((await stat(root)).mode & 0o7777).toBe(0o2777);
+  });
+
   test("paths that lead out are refused", async () => {
     for (const path of ["../x", "/etc/x", "a/../../x", "..data"])
       await expect(writePayload(root, payload({ [path]: "x" }))).rejects.toThrow("invalid path");
@@ -89,11 +117,11 @@ describe("a projected volume", () => {
       items: [{ key: "k", path: "p", mode: 0o600 }],
       mode: 0o644,
       optional: false,
-      what: "configmap n/c",
+      missing: "configmap references non-existent config key",
     };
     expect([...selectKeys(data, chosen)]).toEqual([["p", { data: Buffer.from("v"), mode: 0o600 }]]);
     const missing = { ...chosen, items: [{ key: "x", path: "p" }] };
-    expect(() => selectKeys(data, missing)).toThrow("configmap n/c references non-existent config key: x");
+    expect(() => selectKeys(data, missing)).toThrow("configmap references non-existent config key: x");
     expect(selectKeys(data, { ...missing, optional: true }).size).toBe(0);
   });
 });
@@ -120,6 +148,51 @@ describe("subPath", () => {
     await expect(resolveSubPath(root, "d/up")).rejects.toThrow("leads out");
     await expect(resolveSubPath(root, "loop")).rejects.toThrow("leads out");
   });
+});
+
+describe("paths of variables", () => {
+  test.each([
+    ["/tmp", "error SubPath `/tmp` must not be an absolute path"],
+    ["a/../b", "unable to provision SubPath `a/../b`: must not contain '..'"],
+  ])("%s is refused", (path, message) => expect(() => checkSubPath(path)).toThrow(message));
+  test("others are not", () => expect(() => checkSubPath("a/..b/c")).not.toThrow());
+});
+
+describe("hostPath", () => {
+  const context = { storage: (path: string) => ({ here: join(root, path), engine: join("/engine", path) }) };
+  const real = async (path: string): Promise<string> =>
+    (await nodePath(context as unknown as VolumeContext, path)).engine;
+  test("links are the node's own: absolute ones begin at its root, and none leads above it", async () => {
+    await mkdir(join(root, "d"));
+    await symlink("/etc", join(root, "d/absolute"));
+    await symlink("../../../../etc", join(root, "d/relative"));
+    await symlink("/d/absolute/x", join(root, "chain"));
+    await symlink("loop", join(root, "loop"));
+    expect(await real("/d/absolute/passwd")).toBe("/engine/etc/passwd");
+    expect(await real("/d/relative")).toBe("/engine/etc");
+    expect(await real("/chain")).toBe("/engine/etc/x");
+    expect(await real("/d/not/there")).toBe("/engine/d/not/there");
+    await expect(real("/loop")).rejects.toThrow("too many levels of symbolic links");
+  });
+});
+
+describe("the size of a volume in memory", () => {
+  const pod = (...limits: (string | undefined)[]): Pod => ({
+    metadata: {},
+    spec: {
+      containers: limits.map((memory, i) => ({
+        name: `c${i}`,
+        ...(memory === undefined ? {} : { resources: { limits: { memory } } }),
+      })),
+    },
+  });
+  const node = { allocatable: { memory: "1000" }, memoryBytes: 2000 };
+  test.each([
+    ["what the node can give", pod(undefined), undefined, 1000],
+    ["what the volume asks for", pod(undefined), 10, 10],
+    ["not more than the pod may have", pod("100", "200"), 500, 300],
+    ["a container without a limit may have all", pod("100", undefined), undefined, 1000],
+  ])("%s", (_, of, wanted, size) => expect(memorySize(of, node, wanted)).toBe(size));
 });
 
 describe("hostPath types", () => {

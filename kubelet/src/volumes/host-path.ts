@@ -1,6 +1,17 @@
-import { lstat, mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { VolumeError, type VolumeType } from "./volume.ts";
+import { VolumeError, type NodePath, type VolumeContext, type VolumeType } from "./volume.ts";
+import { walk } from "./walk.ts";
+
+/** Where a path of the node really is, its links followed as a process of the node would: never to the host's files. */
+export async function nodePath(context: VolumeContext, path: string): Promise<NodePath> {
+  const below = await walk(context.storage("/").here, path, {
+    chroot: true,
+    outside: () => new VolumeError(`${path}: too many levels of symbolic links`),
+    missing: () => Promise.resolve(),
+  });
+  return context.storage(`/${below}`);
+}
 
 const kindOf = async (path: string): Promise<string | undefined> => {
   const found = await stat(path).catch(() => undefined);
@@ -19,7 +30,7 @@ export async function checkHostPath(path: string, shown: string, type: string): 
   else if (type === "FileOrCreate" && !found) {
     await mkdir(dirname(path), { recursive: true });
     await (await open(path, "a", 0o644)).close();
-  } else if (type === "" && !found && !(await lstat(path).catch(() => undefined)))
+  } else if (type === "" && !found)
     // Docker would refuse a missing source; without a type upstream lets the runtime make the directory.
     await mkdir(path, { recursive: true, mode: 0o755 });
   else {
@@ -44,9 +55,8 @@ export const hostPath: VolumeType = {
     return {
       kind: "path",
       readOnly: false,
-      owned: false,
       resolve: async (context) => {
-        const path = context.storage(source.path);
+        const path = await nodePath(context, source.path);
         await checkHostPath(path.here, source.path, source.type ?? "");
         return path;
       },

@@ -4,11 +4,12 @@ import { configMap } from "./config-map.ts";
 import { downwardApi } from "./downward-api.ts";
 import { emptyDir } from "./empty-dir.ts";
 import { hostPath } from "./host-path.ts";
+import { image } from "./image.ts";
 import { nfs } from "./nfs.ts";
 import { persistentVolumeClaim } from "./persistent-volume-claim.ts";
 import { projected } from "./projected.ts";
 import { secret } from "./secret.ts";
-import { VolumeError, type VolumePlan, type VolumeType } from "./volume.ts";
+import type { VolumePlan, VolumeType } from "./volume.ts";
 
 export const volumeTypes: readonly VolumeType[] = [
   emptyDir,
@@ -19,9 +20,10 @@ export const volumeTypes: readonly VolumeType[] = [
   hostPath,
   persistentVolumeClaim,
   nfs,
+  image,
 ];
 
-/** How a volume of the pod is provided. @throws VolumeError for a type that is not supported */
+/** How a volume of the pod is provided. */
 export function planVolume(volume: Volume, pod: Pod): VolumePlan {
   for (const type of volumeTypes) {
     const plan = type.plan(volume, pod);
@@ -29,8 +31,14 @@ export function planVolume(volume: Volume, pod: Pod): VolumePlan {
   }
   // A volume without a source is an emptyDir.
   if (Object.keys(volume).length === 1) return { kind: "engine", readOnly: false };
+  if (volume.csi) return { kind: "unsupported", why: noDriver(volume.csi.driver) };
   const type = Object.keys(volume).find((key) => key !== "name");
-  throw new VolumeError(
-    `no volume plugin matched: volume "${volume.name}" is of the unsupported type ${type}`,
-  );
+  return {
+    kind: "unsupported",
+    why: `no volume plugin matched: the volume is of the unsupported type ${type}`,
+  };
 }
+
+/** Upstream's words: no driver ever registers with this kubelet. */
+const noDriver = (driver: string): string =>
+  `kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: driver name ${driver} not found in the list of registered CSI drivers`;

@@ -6,20 +6,20 @@ export interface KeySelection {
   readonly items: readonly KeyToPath[] | undefined;
   readonly mode: number;
   readonly optional: boolean;
-  /** How the object is named in errors: `configmap "x"`. */
-  readonly what: string;
+  /** The beginning of the error about a key that is not there, which upstream words differently for each kind. */
+  readonly missing: string;
 }
 
 /** All keys, or the chosen ones under their paths. @throws VolumeError for a chosen key that is not there */
 export function selectKeys(data: ReadonlyMap<string, Buffer>, selection: KeySelection): Payload {
-  const { items, mode, optional, what } = selection;
+  const { items, mode, optional, missing } = selection;
   if (!items || items.length === 0)
     return new Map([...data].map(([key, bytes]): [string, VolumeFile] => [key, { data: bytes, mode }]));
   const files = new Map<string, VolumeFile>();
   for (const item of items) {
     const bytes = data.get(item.key);
     if (bytes) files.set(item.path, { data: bytes, mode: item.mode ?? mode });
-    else if (!optional) throw new VolumeError(`${what} references non-existent config key: ${item.key}`);
+    else if (!optional) throw new VolumeError(`${missing}: ${item.key}`);
   }
   return files;
 }

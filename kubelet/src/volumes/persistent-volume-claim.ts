@@ -1,8 +1,12 @@
-import { mkdir } from "node:fs/promises";
+import { access, chmod, mkdir } from "node:fs/promises";
 import type { PersistentVolume, Pod, Volume } from "@coracle/shared/api/generated/core-v1.ts";
 import { persistentVolumeClaims, persistentVolumes } from "@coracle/shared/api/resources.ts";
-import { checkHostPath } from "./host-path.ts";
-import { VolumeError, type VolumeContext, type VolumeType } from "./volume.ts";
+import { checkHostPath, nodePath } from "./host-path.ts";
+import { VolumeError, type NodePath, type VolumeContext, type VolumeType } from "./volume.ts";
+
+/** Marks the volumes that our own provisioner made. */
+const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
+const LOCAL_PROVISIONER = "coracle.io/local";
 
 const claimOf = (volume: Volume, pod: Pod): { name: string; readOnly: boolean } | undefined => {
   if (volume.persistentVolumeClaim)
@@ -14,22 +18,29 @@ const claimOf = (volume: Volume, pod: Pod): { name: string; readOnly: boolean } 
 };
 
 /** Where on this node a bound volume's files are. @throws VolumeError for a kind of volume a node cannot hold */
-async function locate(
-  volume: PersistentVolume,
-  context: VolumeContext,
-): Promise<{ here: string; engine: string }> {
+async function locate(volume: PersistentVolume, context: VolumeContext): Promise<NodePath> {
   const { local, hostPath } = volume.spec ?? {};
   if (hostPath) {
-    const path = context.storage(hostPath.path);
-    await checkHostPath(path.here, hostPath.path, hostPath.type || "DirectoryOrCreate");
-    return path;
+    const path = await nodePath(context, hostPath.path);
+    const ours = volume.metadata.annotations?.[PROVISIONED_BY] === LOCAL_PROVISIONER;
+    if (ours) await makeOpen(path.here);
+    else await checkHostPath(path.here, hostPath.path, hostPath.type ?? "");
+    // As upstream: the administrator's own directories keep their owner.
+    return { ...path, owned: ours };
   }
   if (local) {
-    const path = context.storage(local.path);
-    await mkdir(path.here, { recursive: true, mode: 0o777 });
-    return path;
+    const path = await nodePath(context, local.path);
+    await access(path.here).catch(() => {
+      throw new VolumeError(`path "${local.path}" does not exist`);
+    });
+    return { ...path, owned: true };
   }
   throw new VolumeError(`PersistentVolume "${volume.metadata.name}" is of a type this node cannot mount`);
+}
+
+/** A provisioned volume is for whoever gets it, whatever user that is. */
+async function makeOpen(path: string): Promise<void> {
+  if ((await mkdir(path, { recursive: true })) !== undefined) await chmod(path, 0o777);
 }
 
 /** A claim bound to a volume of this node. */
@@ -41,14 +52,18 @@ export const persistentVolumeClaim: VolumeType = {
     return {
       kind: "path",
       readOnly: claim.readOnly,
-      owned: true,
       resolve: async (context) => {
         const namespace = context.pod.metadata.namespace ?? "";
         const found = await context.client.get(persistentVolumeClaims, { namespace, name: claim.name });
         const name = found.spec?.volumeName;
         if (found.status?.phase !== "Bound" || !name)
           throw new VolumeError(`persistentvolumeclaim "${claim.name}" is not bound`);
-        return locate(await context.client.get(persistentVolumes, { name }), context);
+        const bound = await context.client.get(persistentVolumes, { name });
+        if (bound.spec?.volumeMode === "Block")
+          throw new VolumeError(
+            `volume ${volume.name} has volumeMode Block, but is specified in volumeMounts`,
+          );
+        return locate(bound, context);
       },
     };
   },

@@ -21,7 +21,7 @@ export async function secretFiles(
   const data = new Map(
     Object.entries(object.data ?? {}).map(([k, v]): [string, Buffer] => [k, Buffer.from(v, "base64")]),
   );
-  return selectKeys(data, { items, mode, optional, what: `secret ${namespace}/${name}` });
+  return selectKeys(data, { items, mode, optional, missing: "references non-existent secret key" });
 }
 
 /** A Secret's keys as files, in memory only. */

@@ -1,5 +1,5 @@
 /** What a type of volume is: where its files live, and what is in them. */
-import type { Pod, Volume } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ImageVolumeSource, Pod, Volume } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
 import type { References } from "../container/env.ts";
 import type { Addresses } from "../container/fields.ts";
@@ -22,7 +22,14 @@ export interface VolumeContext {
   readonly node: string;
   readonly tokens: TokenSource;
   /** A directory or file of the node's own storage: as this process sees it and as the engine does. */
-  storage(path: string): { readonly here: string; readonly engine: string };
+  storage(path: string): NodePath;
+  readonly images: VolumeImages;
+}
+
+/** Images as volumes. */
+export interface VolumeImages {
+  /** Puts an image's files into a directory, once it is there by its pull policy. @throws VolumePending while it is not */
+  extract(volume: string, source: ImageVolumeSource, directory: string): Promise<void>;
 }
 
 export interface TokenSource {
@@ -42,16 +49,28 @@ export interface EngineBacked {
   /** Only the kubelet writes there: containers see it read-only. */
   readonly readOnly: boolean;
   readonly files?: ((context: VolumeContext) => Promise<Payload>) | undefined;
+  /** Fills it once, before the first container starts. */
+  readonly fill?: ((context: VolumeContext, directory: string) => Promise<void>) | undefined;
 }
 /** A path of the node's storage, bound into containers. */
 export interface PathBacked {
   readonly kind: "path";
   readonly readOnly: boolean;
-  /** Whether fsGroup applies to it. */
-  readonly owned: boolean;
-  readonly resolve: (context: VolumeContext) => Promise<{ readonly here: string; readonly engine: string }>;
+  readonly resolve: (context: VolumeContext) => Promise<NodePath>;
 }
-export type VolumePlan = EngineBacked | PathBacked;
+/** A place on the node: as this process sees it and as the engine does. */
+export interface NodePath {
+  readonly here: string;
+  readonly engine: string;
+  /** Whether fsGroup applies to it. */
+  readonly owned?: boolean | undefined;
+}
+/** Not to be had on this node. `why` is told as the reason of FailedMount. */
+export interface Unsupported {
+  readonly kind: "unsupported";
+  readonly why: string;
+}
+export type VolumePlan = EngineBacked | PathBacked | Unsupported;
 
 export interface VolumeType {
   readonly name: string;
@@ -62,4 +81,14 @@ export interface VolumeType {
 /** A volume that cannot be set up now: FailedMount, and tried again. */
 export class VolumeError extends Error {
   override readonly name = "VolumeError";
+}
+
+/** A volume that something else is still worked on for, which tells of itself. Not before `until` is it worth another look. */
+export class VolumePending extends Error {
+  override readonly name = "VolumePending";
+  readonly until: number | undefined;
+  constructor(until: number | undefined) {
+    super("the volume is not ready yet");
+    this.until = until;
+  }
 }
