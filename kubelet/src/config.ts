@@ -14,6 +14,8 @@ export interface KubeletConfig {
   readonly containerLogMaxBytes: number;
   readonly containerLogMaxFiles: number;
   readonly staticPods: string | undefined;
+  /** Kernel settings that pods may make beside the safe ones. */
+  readonly unsafeSysctls: readonly string[];
   readonly runtime: "docker" | "fake";
 }
 
@@ -43,6 +45,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): K
     containerLogMaxBytes: number("CORACLE_LOG_MAX_BYTES", 10 * MIB),
     containerLogMaxFiles: number("CORACLE_LOG_MAX_FILES", 5),
     staticPods: env["CORACLE_STATIC_PODS"] || undefined,
+    unsafeSysctls: (env["CORACLE_ALLOWED_UNSAFE_SYSCTLS"] ?? "").split(",").filter(Boolean),
     runtime: env["CORACLE_RUNTIME"] === "fake" ? "fake" : "docker",
   };
 }

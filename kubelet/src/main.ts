@@ -10,6 +10,7 @@ import { createEventRecorder } from "@coracle/shared/client/events.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
+import { refuseForIsolation } from "./admission/isolation.ts";
 import { refusePod } from "./admit.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
@@ -123,7 +124,11 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
       const others = [...manager.runs()]
         .filter((run) => run.uid !== uid(pod) && holdsItsPlace(run))
         .map((run) => run.pod);
-      return upkeep?.admit(pod) ?? (node && refusePod(pod, node, others));
+      return (
+        upkeep?.admit(pod) ??
+        refuseForIsolation(pod, { apparmor: info.apparmor, unsafeSysctls: config.unsafeSysctls }) ??
+        (node && refusePod(pod, node, others))
+      );
     },
     log,
     now: Date.now,
@@ -131,8 +136,9 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   });
 
   // The node and its network: the range comes from the API, routes from the other nodes' objects.
+  let range: string | undefined;
   const configureNetwork = async (): Promise<void> => {
-    const range = nodeCache.get(name)?.spec?.podCIDR;
+    range = nodeCache.get(name)?.spec?.podCIDR ?? range;
     if (range && !network.ready) {
       await network.configure(range);
       if (loopback && network.gateway && !hollow)
@@ -164,8 +170,14 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
       pressures: upkeep?.conditions(input.before) ?? [],
     });
   };
+  // As upstream: events about a node carry its name for a uid.
+  const nodeReference = { kind: "Node", metadata: { name, uid: name } };
+  const nodeEvent = (reason: string, message: string, type: "Normal" | "Warning" = "Normal"): void =>
+    events.record(nodeReference, type, reason, message);
+  nodeEvent("Starting", "Starting kubelet.");
   upkeep = createUpkeep({
     kubelet,
+    nodeEvent,
     settings,
     record,
     dataDirectory: here,
@@ -181,7 +193,16 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   await kubelet.ctx.engine.synced(signal);
   const started = informers.start(signal);
   await nodeCache.synced(signal);
-  const registration = startRegistration({ name, client, nodes: nodeCache, status, log, signal });
+  const registration = startRegistration({
+    name,
+    client,
+    nodes: nodeCache,
+    status,
+    podCidr: () => range,
+    event: nodeEvent,
+    log,
+    signal,
+  });
   onNode();
   await registration.registered;
   const lease = runLease(client, name, () => nodeCache.get(name)?.metadata.uid, log, signal);

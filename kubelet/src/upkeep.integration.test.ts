@@ -33,6 +33,7 @@ beforeEach(async () => {
     dataDirectory: node.data,
     engineDirectory: info.rootDir,
     onNodeChange: () => undefined,
+    nodeEvent: () => undefined,
   });
 });
 afterEach(() => node.stop());

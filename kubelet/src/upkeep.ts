@@ -52,6 +52,8 @@ export interface UpkeepOptions {
   readonly engineDirectory: string;
   /** The node's status is another one now. */
   readonly onNodeChange: () => void;
+  /** Records an event about the node. */
+  readonly nodeEvent: (reason: string, message: string, type: "Warning") => void;
 }
 
 export interface Upkeep {
@@ -81,10 +83,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   const ended = createEndWatch(engine);
   const end: EndPod = (pod, { graceSeconds, ...verdict }) =>
     void kubelet.pods.evict(pod.metadata.uid ?? "", verdict, graceSeconds);
-  // As upstream: events about a node carry its name for a uid.
-  const node = { kind: "Node", metadata: { name: ctx.node.name, uid: ctx.node.name } };
-  const nodeEvent = (reason: string, message: string): void =>
-    events.record(node, "Warning", reason, message);
+  const nodeEvent = (reason: string, message: string): void => options.nodeEvent(reason, message, "Warning");
 
   const stats = createStats({
     node: ctx.node.name,

@@ -222,7 +222,7 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
         : [{ type: "bind" as const, source: message.engine, target: messagePath, readOnly: false }]),
       ...node,
     ],
-    resources: containerResources(spec, ctx.config.podPidsLimit),
+    resources: containerResources(pod, spec, ctx.config.podPidsLimit),
     oomScoreAdj: oomScore(pod, spec, ctx.node.memoryBytes),
     security,
     tty: spec.tty === true,

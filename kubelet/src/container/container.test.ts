@@ -193,7 +193,7 @@ describe("resources", () => {
     expect(cpuShares(1000)).toBe(1024);
     expect(cpuShares(0)).toBe(2);
     const resources = { limits: { cpu: "500m", memory: "64Mi" } };
-    expect(containerResources({ resources }, undefined)).toEqual({
+    expect(containerResources(pod(), { resources }, undefined)).toEqual({
       cpuShares: 512,
       cpuQuota: 50_000,
       cpuPeriod: 100_000,
@@ -209,7 +209,29 @@ describe("resources", () => {
     expect(burst("999M")).toBe(3);
     expect(burst("1")).toBe(999);
     expect(oomScore(pod(), { resources: {} }, 1)).toBe(1000);
-    expect(oomScore(pod({ priority: 2_000_000_000 }), { resources: {} }, 1)).toBe(-997);
+    expect(oomScore(pod({ priorityClassName: "system-node-critical" }), { resources: {} }, 1)).toBe(-997);
+    expect(oomScore(pod({ priorityClassName: "system-cluster-critical" }), { resources: {} }, 1)).toBe(1000);
+  });
+  test("a sidecar is ended no sooner than the containers it serves", () => {
+    const main = { name: "main", resources: { requests: { memory: "400M" } } };
+    const sidecar = { name: "s", restartPolicy: "Always" };
+    const both = pod({ containers: [main], initContainers: [sidecar] });
+    expect(oomScore(both, sidecar, 1_000_000_000)).toBe(600);
+  });
+  test("what the pod has as a whole counts for containers that say nothing", () => {
+    const whole = pod({
+      containers: [{ name: "a" }, { name: "b", resources: { requests: { memory: "100M" } } }],
+      resources: { requests: { memory: "500M" }, limits: { cpu: "1", memory: "1000M" } },
+    });
+    expect(containerResources(whole, { resources: {} }, undefined)).toMatchObject({
+      cpuShares: 1024,
+      cpuQuota: 100_000,
+      memoryBytes: 1_000_000_000,
+    });
+    expect(
+      containerResources(whole, { resources: { limits: { memory: "5M" } } }, undefined).memoryBytes,
+    ).toBe(5_000_000);
+    expect(oomScore(whole, { resources: {} }, 1_000_000_000)).toBe(800);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Requests and limits as the engine's figures. */
 import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import { podQosClass } from "@coracle/shared/meta/pods.ts";
+import { isSidecar, podQosClass, podRequests } from "@coracle/shared/meta/pods.ts";
 import { resourceAmount } from "@coracle/shared/meta/quantity.ts";
 import type { ContainerResources } from "../runtime/runtime.ts";
 
@@ -13,15 +13,23 @@ const MIN_QUOTA = 1_000;
 export const cpuShares = (milli: number): number =>
   milli === 0 ? MIN_SHARES : Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor((milli * 1024) / 1000)));
 
-/** A container's cgroup settings. A request that is absent is its limit. */
+/**
+ * A container's cgroup settings. A limit it does not have is the pod's own, where the pod has one: the engine knows no cgroup of a
+ * whole pod. A cpu request that is absent is the limit.
+ */
 export function containerResources(
+  pod: Pod,
   container: Pick<Container, "resources">,
   pidsLimit: number | undefined,
 ): ContainerResources {
   const { limits, requests } = container.resources ?? {};
-  const cpuLimit = resourceAmount("cpu", limits?.["cpu"] ?? "0");
+  const limitOf = (name: string): number => {
+    const own = resourceAmount(name, limits?.[name] ?? "0");
+    return own > 0 ? own : resourceAmount(name, pod.spec?.resources?.limits?.[name] ?? "0");
+  };
+  const cpuLimit = limitOf("cpu");
   const cpuRequest = requests?.["cpu"] === undefined ? cpuLimit : resourceAmount("cpu", requests["cpu"]);
-  const memory = resourceAmount("memory", limits?.["memory"] ?? "0");
+  const memory = limitOf("memory");
   return {
     cpuShares: cpuShares(cpuRequest),
     ...(cpuLimit > 0
@@ -34,21 +42,50 @@ export function containerResources(
 
 const GUARANTEED = -997;
 const BEST_EFFORT = 1000;
-const CRITICAL_PRIORITY = 2_000_000_000;
+const NODE_CRITICAL = "system-node-critical";
+
+const memoryRequest = (container: Pick<Container, "resources">): number =>
+  resourceAmount("memory", container.resources?.requests?.["memory"] ?? "0");
+
+/** What the pod asks for as a whole beyond its containers' requests, in equal parts. */
+function shareOfPod(pod: Pod): number {
+  const { spec } = pod;
+  const whole = resourceAmount("memory", spec?.resources?.requests?.["memory"] ?? "0");
+  if (!spec || whole === 0) return 0;
+  const { resources: _, overhead: __, ...parts } = spec;
+  const sum = podRequests({ ...pod, spec: parts })["memory"] ?? 0;
+  return Math.trunc((whole - sum) / (spec.containers.length + (spec.initContainers?.length ?? 0)));
+}
 
 /** Who the kernel ends first when memory runs out: the fewer of the node's memory a container asked for, the sooner. */
-export function oomScore(pod: Pod, container: Pick<Container, "resources">, capacityBytes: number): number {
-  if ((pod.spec?.priority ?? 0) >= CRITICAL_PRIORITY) return GUARANTEED;
+export function oomScore(
+  pod: Pod,
+  container: Pick<Container, "resources" | "restartPolicy">,
+  capacityBytes: number,
+): number {
+  if (pod.spec?.priorityClassName === NODE_CRITICAL) return GUARANTEED;
   switch (podQosClass(pod)) {
     case "Guaranteed":
       return GUARANTEED;
     case "BestEffort":
       return BEST_EFFORT;
-    case "Burstable": {
-      const request = resourceAmount("memory", container.resources?.requests?.["memory"] ?? "0");
-      const score = BEST_EFFORT - Math.floor((BEST_EFFORT * request) / Math.max(1, capacityBytes));
-      // It stays worse off than a guaranteed pod and better off than one that asked for nothing.
-      return score < 1000 + GUARANTEED ? 1000 + GUARANTEED : score === BEST_EFFORT ? BEST_EFFORT - 1 : score;
-    }
+    case "Burstable":
+      return burstableScore(pod, container, capacityBytes);
   }
+}
+
+function burstableScore(
+  pod: Pod,
+  container: Pick<Container, "resources" | "restartPolicy">,
+  capacityBytes: number,
+): number {
+  const scoreOf = (request: number): number =>
+    BEST_EFFORT - Math.floor((BEST_EFFORT * request) / Math.max(1, capacityBytes));
+  const own = scoreOf(memoryRequest(container) + shareOfPod(pod));
+  // A sidecar outlives those it serves.
+  const score = isSidecar(container)
+    ? Math.min(own, scoreOf(Math.min(...(pod.spec?.containers ?? []).map(memoryRequest))))
+    : own;
+  // It stays worse off than a guaranteed pod and better off than one that asked for nothing.
+  return Math.min(BEST_EFFORT - 1, Math.max(BEST_EFFORT + GUARANTEED, score));
 }

@@ -1,6 +1,8 @@
 /** What the machine is, as the Node object tells it. */
-import { readFile, statfs } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { readFile, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism, arch, networkInterfaces, release } from "node:os";
+import { join } from "node:path";
 import type { NodeSystemInfo } from "@coracle/shared/api/generated/core-v1.ts";
 import { cidrContains, parseCidr } from "../network/cidr.ts";
 import type { RuntimeInfo } from "../runtime/runtime.ts";
@@ -21,6 +23,15 @@ const readText = (file: string): Promise<string> =>
     () => "",
   );
 
+/** Of the node, not of the machine that several nodes share: made once, and kept with the node's files (machine-id(5)). */
+async function machineId(file: string): Promise<string> {
+  const known = await readText(file);
+  if (/^[0-9a-f]{32}$/.test(known)) return known;
+  const made = randomUUID().replaceAll("-", "");
+  await writeFile(file, `${made}\n`);
+  return made;
+}
+
 /** @param data the node's own directory: its file system is the node's storage */
 export async function readMachine(
   runtime: RuntimeInfo,
@@ -30,7 +41,7 @@ export async function readMachine(
   const [memory, disk, machineID, bootID] = await Promise.all([
     readFile("/proc/meminfo", "utf8"),
     statfs(data),
-    readText("/etc/machine-id"),
+    machineId(join(data, "machine-id")),
     readText("/proc/sys/kernel/random/boot_id"),
   ]);
   return {
@@ -39,7 +50,7 @@ export async function readMachine(
     storageBytes: disk.blocks * disk.bsize,
     nodeInfo: {
       machineID,
-      systemUUID: machineID,
+      systemUUID: machineID.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
       bootID,
       kernelVersion: release(),
       osImage: runtime.osImage,

@@ -103,20 +103,17 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     images: imagesOf(input.images),
     nodeInfo: input.machine.nodeInfo,
-    runtimeHandlers: [{ name: "" }],
+    features: { supplementalGroupsPolicy: false },
+    runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
   };
 }
 
-export const newNode = (name: string, status: NodeStatus): Node => ({
+export const newNode = (name: string, status: NodeStatus, podCidr: string | undefined): Node => ({
   metadata: {
     name,
     labels: nodeLabelsFor(name),
     annotations: { "volumes.kubernetes.io/controller-managed-attach-detach": "true" },
   },
-  spec: {},
+  spec: podCidr ? { podCIDR: podCidr, podCIDRs: [podCidr] } : {},
   status,
 });
-
-/** What of a status is worth writing at once: everything but the heartbeats. */
-export const statusDigest = (status: NodeStatus): string =>
-  JSON.stringify(status, (key, value: unknown) => (key === "lastHeartbeatTime" ? undefined : value));

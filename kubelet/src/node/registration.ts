@@ -5,7 +5,8 @@ import type { Client } from "@coracle/shared/client/client.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import type { Informer } from "@coracle/shared/informer/informer.ts";
 import type { Logger } from "@coracle/shared/log.ts";
-import { newNode, nodeLabelsFor, statusDigest } from "./node-object.ts";
+import { newNode, nodeLabelsFor } from "./node-object.ts";
+import { changedReasons, foreignAllocatable, shows } from "./status-change.ts";
 
 export interface RegistrationOptions {
   readonly name: string;
@@ -13,6 +14,10 @@ export interface RegistrationOptions {
   readonly nodes: Informer<Node>;
   /** The newest status; `before` is what the API has. */
   readonly status: (before: NodeStatus | undefined) => Promise<NodeStatus>;
+  /** The pod range the node has already. A node that is registered anew keeps it: its pods live there. */
+  readonly podCidr: () => string | undefined;
+  /** Records an event about the node. */
+  readonly event: (reason: string, message: string) => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -26,6 +31,8 @@ export interface Registration {
 
 /** A status that does not change is written this often all the same (upstream's nodeStatusReportFrequency). */
 const REPORT_MS = 300_000;
+/** A status that somebody else changed is put right at most this often. */
+const REPAIR_MS = 10_000;
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 5_000;
 
@@ -33,16 +40,21 @@ const RETRY_MAX_MS = 5_000;
 export function startRegistration(options: RegistrationOptions): Registration {
   const { name, client, log, signal } = options;
   const { promise: registered, resolve } = Promise.withResolvers<void>();
-  let written = "";
-  let writtenAt = 0;
+  let writtenAt = -Infinity;
   let again = false;
   let running = false;
   let delay = RETRY_MIN_MS;
 
+  const announce = (before: NodeStatus | undefined, after: NodeStatus): void => {
+    for (const reason of changedReasons(before?.conditions ?? [], after.conditions ?? []))
+      options.event(reason, `Node ${name} status is now: ${reason}`);
+  };
   const create = async (): Promise<Node> => {
-    const node = newNode(name, await options.status(undefined));
+    const status = await options.status(undefined);
     try {
-      return await client.create(nodes, node, { signal });
+      const created = await client.create(nodes, newNode(name, status, options.podCidr()), { signal });
+      announce(undefined, status);
+      return created;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       return client.get(nodes, { name }, { signal });
@@ -50,24 +62,34 @@ export function startRegistration(options: RegistrationOptions): Registration {
   };
 
   const write = async (): Promise<void> => {
-    const known = options.nodes.get(name);
-    const current = known ?? (await create());
+    const current = options.nodes.get(name) ?? (await create());
     resolve();
     const labels = nodeLabelsFor(name);
     if (Object.entries(labels).some(([key, value]) => current.metadata.labels?.[key] !== value))
       await client.patch(nodes, { name }, { type: "merge", body: { metadata: { labels } } }, { signal });
-    const status = await options.status(current.status);
-    const digest = statusDigest(status);
-    if (digest === written && Date.now() - writtenAt < REPORT_MS) return;
+    const own = await options.status(current.status);
+    const foreign = foreignAllocatable(current.status ?? {}, own);
+    const status = { ...own, allocatable: { ...own.allocatable, ...foreign } };
+    const due = shows(current.status, status) ? REPORT_MS : dueSoon(status);
+    const wait = writtenAt + due - performance.now();
+    if (wait > 0) {
+      if (due === REPAIR_MS) setTimeout(() => void run(), wait).unref();
+      return;
+    }
     await client.patch(
       nodes,
       { name },
       { type: "strategic", body: { status } },
       { subresource: "status", signal },
     );
-    written = digest;
-    writtenAt = Date.now();
+    announce(current.status, own);
+    written = JSON.stringify(status, withoutHeartbeat);
+    writtenAt = performance.now();
   };
+  /** What this kubelet has not said yet goes out at once; what it has said and the API does not show may only be on its way. */
+  let written = "";
+  const dueSoon = (status: object): number =>
+    JSON.stringify(status, withoutHeartbeat) === written ? REPAIR_MS : 0;
 
   const run = async (): Promise<void> => {
     if (running) {
@@ -82,7 +104,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
         delay = RETRY_MIN_MS;
       } catch (error) {
         if (signal.aborted) break;
-        if (isNotFound(error)) written = "";
+        if (isNotFound(error)) writtenAt = -Infinity;
         log.warn({ err: error }, "node status not written");
         setTimeout(() => void run(), delay).unref();
         delay = Math.min(delay * 2, RETRY_MAX_MS);
@@ -93,9 +115,13 @@ export function startRegistration(options: RegistrationOptions): Registration {
   };
 
   options.nodes.on({
+    // Somebody may have changed what this kubelet says: the controller that has not heard of it, or an operator.
+    update(node) {
+      if (node.metadata.name === name && !signal.aborted) void run();
+    },
     delete(node) {
       if (node.metadata.name !== name || signal.aborted) return;
-      written = "";
+      writtenAt = -Infinity;
       void run();
     },
   });
@@ -104,3 +130,6 @@ export function startRegistration(options: RegistrationOptions): Registration {
   void run();
   return { changed: () => void run(), registered };
 }
+
+const withoutHeartbeat = (key: string, value: unknown): unknown =>
+  key === "lastHeartbeatTime" ? undefined : value;

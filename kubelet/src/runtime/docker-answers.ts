@@ -2,6 +2,13 @@
 import type { ContainerInspectInfo } from "dockerode";
 import type { ContainerStats, RuntimeContainer } from "./runtime.ts";
 
+export interface EngineInfo {
+  readonly CgroupVersion?: string;
+  readonly OperatingSystem?: string;
+  readonly SecurityOptions?: readonly string[] | null;
+  readonly DockerRootDir?: string;
+}
+
 /** The engine's zero time is in the year 1. */
 const time = (text: string | undefined): number | undefined => {
   const ms = Date.parse(text ?? "");

@@ -12,7 +12,7 @@ import {
 } from "./docker-calls.ts";
 import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
 import { demultiplex, lines, raw } from "./docker-frames.ts";
-import { toContainer, toStats, type EngineStats } from "./docker-answers.ts";
+import { toContainer, toStats, type EngineInfo, type EngineStats } from "./docker-answers.ts";
 import {
   RuntimeFailure,
   type ImageInfo,
@@ -91,15 +91,16 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
   return {
     info: async () => {
       const [info, version] = await Promise.all([
-        engine(docker.info() as Promise<Record<string, string>>),
+        engine(docker.info() as Promise<EngineInfo>),
         engine(docker.version()),
       ]);
       return {
         name: "docker",
         version: version.Version,
-        cgroup: info["CgroupVersion"] === "2" ? 2 : 1,
-        osImage: info["OperatingSystem"] ?? "linux",
-        rootDir: info["DockerRootDir"] ?? "/var/lib/docker",
+        cgroup: info.CgroupVersion === "2" ? 2 : 1,
+        osImage: info.OperatingSystem ?? "linux",
+        apparmor: (info.SecurityOptions ?? []).some((option) => /^name=apparmor\b/.test(option)),
+        rootDir: info.DockerRootDir ?? "/var/lib/docker",
       };
     },
     follow(labels, listener, signal) {

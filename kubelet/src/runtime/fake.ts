@@ -148,6 +148,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
         version: "1",
         cgroup: 2 as const,
         osImage: "none",
+        apparmor: false,
         rootDir: "/nonexistent",
       }),
     follow(labels, hear, signal) {

@@ -188,6 +188,8 @@ export interface RuntimeInfo {
   readonly version: string;
   readonly cgroup: 1 | 2;
   readonly osImage: string;
+  /** It confines containers by AppArmor. */
+  readonly apparmor: boolean;
   readonly rootDir: string;
 }
 

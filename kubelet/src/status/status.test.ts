@@ -1,10 +1,13 @@
 import type { Container, ContainerStatus, Pod, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
-import { describe, expect, test } from "vitest";
+import { pods } from "@coracle/shared/api/resources.ts";
+import { createLogger } from "@coracle/shared/log.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { LABEL } from "../container/names.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
 import { containerStatus, type ContainerFacts } from "./container-status.ts";
 import { podStatus, type StatusInput } from "./pod-status.ts";
-import { statusPatch } from "./writer.ts";
+import { createMemoryClient } from "../testing/memory-client.ts";
+import { createStatusWriter, statusPatch } from "./writer.ts";
 
 const T0 = Date.parse("2026-01-01T00:00:00Z");
 const instance = (
@@ -284,6 +287,29 @@ describe("what is written", () => {
     const ended = podStatus(input([facts("m", done)], { restartPolicy: "Never" }, { previous: before }));
     const patch = statusPatch("u", ended, before) as { status: PodStatus };
     expect(condition(patch.status, "Ready")).toMatchObject({ reason: "PodCompleted", message: null });
+  });
+  test("a condition that another writer overruled is put right", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const client = createMemoryClient();
+    const writer = createStatusWriter(client, createLogger("test"), new AbortController().signal);
+    const pod: Pod = {
+      metadata: { name: "p", namespace: "n", uid: "u", resourceVersion: "1" },
+      spec: { containers: [] },
+    };
+    client.put(pods, pod);
+    const status: PodStatus = { conditions: [{ type: "Ready", status: "True" }] };
+    writer.set(pod, status);
+    await writer.flushed("u");
+    const marked: Pod = {
+      ...pod,
+      metadata: { ...pod.metadata, resourceVersion: "2" },
+      status: { conditions: [{ type: "Ready", status: "False", reason: "NodeLost" }] },
+    };
+    client.put(pods, marked);
+    writer.set(marked, status);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(client.pod("n", "p")?.status).toEqual(status);
   });
   test("others' fields and conditions are left alone", () => {
     const before: PodStatus = {

@@ -21,12 +21,17 @@ interface Entry {
   pod: Pod;
   wanted: PodStatus;
   written: PodStatus | undefined;
+  /** What the API answered to the last write. */
+  version: number;
   busy: Promise<void> | undefined;
+  repair: NodeJS.Timeout | undefined;
   gone: boolean;
 }
 
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
+/** What another writer made of a condition of the kubelet's is put right after this long (upstream: within ten seconds). */
+const REPAIR_MS = 2_000;
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Conditions that another writer owns are left alone: only what differs from the last written is sent, and merged by type. */
@@ -74,6 +79,12 @@ export function statusPatch(
   }
   return Object.keys(status).length === 0 ? undefined : { metadata: { uid }, status };
 }
+/** Whether the API shows another truth value of a condition than is wanted: a node that was lost has its pods marked. */
+const isOverruled = (wanted: PodStatus, shown: PodStatus | undefined): boolean =>
+  (wanted.conditions ?? []).some(
+    ({ type, status }) => shown?.conditions?.find((c) => c.type === type)?.status !== status,
+  );
+
 /** Fields the kubelet takes away again; what other components put there stays. */
 const OWNED = new Set(["reason", "message", "podIP"]);
 
@@ -88,12 +99,13 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
     if (body) {
       const at = { namespace: pod.metadata.namespace, name: pod.metadata.name ?? "" };
       const traceparent = pod.metadata.annotations?.[TRACE_ANNOTATION];
-      await client.patch(
+      const answer = await client.patch(
         pods,
         at,
         { type: "strategic", body },
         { subresource: "status", signal, ...(traceparent ? { traceparent } : {}) },
       );
+      entry.version = Number(answer.metadata.resourceVersion ?? 0);
     }
     entry.written = wanted;
   };
@@ -117,19 +129,40 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
     }
     entry.busy = undefined;
   };
+  /** By the pod as it is now, newer than the last write: what it shows is what there is to change. */
+  const repair = (entry: Entry): void => {
+    entry.repair = undefined;
+    if (entry.gone || entry.busy || !isStale(entry)) return;
+    const conditions = entry.pod.status?.conditions;
+    entry.written = { ...entry.wanted, ...(conditions ? { conditions } : {}) };
+    entry.busy = drain(entry);
+  };
+  const isStale = ({ pod, wanted, version }: Entry): boolean =>
+    Number(pod.metadata.resourceVersion ?? 0) > version && isOverruled(wanted, pod.status);
 
   return {
     set(pod, status) {
       const uid = pod.metadata.uid ?? "";
       const entry = entries.get(uid);
       if (!entry) {
-        const made: Entry = { pod, wanted: status, written: pod.status, busy: undefined, gone: false };
+        const made: Entry = {
+          pod,
+          wanted: status,
+          written: pod.status,
+          version: 0,
+          busy: undefined,
+          repair: undefined,
+          gone: false,
+        };
         entries.set(uid, made);
         made.busy = drain(made);
         return;
       }
       entry.pod = pod;
-      if (same(entry.wanted, status)) return;
+      if (same(entry.wanted, status)) {
+        if (!entry.busy && isStale(entry)) entry.repair ??= setTimeout(repair, REPAIR_MS, entry).unref();
+        return;
+      }
       entry.wanted = status;
       entry.busy ??= drain(entry);
     },
@@ -139,7 +172,10 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
     current: (uid) => entries.get(uid)?.wanted,
     forget(uid) {
       const entry = entries.get(uid);
-      if (entry) entry.gone = true;
+      if (entry) {
+        entry.gone = true;
+        clearTimeout(entry.repair);
+      }
       entries.delete(uid);
     },
   };

@@ -127,7 +127,7 @@ async function apply(run: PodRun, { container, instance }: Pending): Promise<voi
     return;
   }
   await checkMemory(run, { container, instance });
-  await run.ctx.runtime.update(instance.id, containerResources(spec, run.ctx.config.podPidsLimit));
+  await run.ctx.runtime.update(instance.id, containerResources(run.pod, spec, run.ctx.config.podPidsLimit));
   run.resized.set(instance.id, spec.resources ?? {});
 }
 

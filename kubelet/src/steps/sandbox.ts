@@ -1,4 +1,5 @@
 import { readlink } from "node:fs/promises";
+import { sysctlName } from "../admission/sysctls.ts";
 import { LABEL, podLabels, sandboxName, sandboxVolumePath, volumeName } from "../container/names.ts";
 import { podHostname } from "../container/dns.ts";
 import { endPod } from "../lifecycle/end.ts";
@@ -22,10 +23,13 @@ import type { PodStep } from "./step.ts";
 
 function specOf(run: PodRun, attempt: number): SandboxSpec {
   const { pod, ctx } = run;
+  // An engine has one user namespace for all of its containers; to run the pod in that one would break its author's word.
+  if (pod.spec?.hostUsers === false)
+    throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   const host = pod.spec?.hostNetwork ? ctx.node.containerId : undefined;
   const { hostname } = podHostname(pod, ctx.config.clusterDomain);
   const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [
-    name,
+    sysctlName(name),
     value,
   ]);
   return {

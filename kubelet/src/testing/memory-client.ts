@@ -26,7 +26,7 @@ function mergeStatus(old: PodStatus, patch: Record<string, unknown>): PodStatus 
       const byType = new Map((old.conditions ?? []).map((c) => [c.type, c]));
       for (const c of value as (PodCondition & { $patch?: string })[]) {
         if (c.$patch === "delete") byType.delete(c.type);
-        else byType.set(c.type, c);
+        else byType.set(c.type, withoutNulls({ ...byType.get(c.type), ...c }));
       }
       merged[key] = [...byType.values()];
     } else if (Array.isArray(value)) merged[key] = value.filter((v) => !(v as { $patch?: string }).$patch);
@@ -34,6 +34,9 @@ function mergeStatus(old: PodStatus, patch: Record<string, unknown>): PodStatus 
   }
   return merged;
 }
+
+const withoutNulls = (condition: PodCondition): PodCondition =>
+  Object.fromEntries(Object.entries(condition).filter(([, value]) => value !== null)) as PodCondition;
 
 export function createMemoryClient(): MemoryClient {
   const store = new Map<string, Stored>();
