@@ -150,9 +150,9 @@ export function invalid(
   const list = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
   const gk = group ? `${kind}.${group}` : kind;
   return new ApiError(422, "Invalid", `${gk} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name ? { name } : {}),
     ...(group ? { group } : {}),
-    kind,
+    ...(kind ? { kind } : {}),
     causes,
   });
 }

@@ -77,6 +77,7 @@ function versionKind(holder: Holder, compiled: VersionSchema, served: readonly s
     categories: names.categories ?? [],
     namespaced: crd.spec.scope === "Namespaced",
     status,
+    metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
     generation: true,
     setDefaults: (object) => {
       if (compiled.hasDefaults) applyDefaults(schema, object);

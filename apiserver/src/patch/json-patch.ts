@@ -37,7 +37,11 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
       throw requestEntityTooLarge(`the copies of a JSON patch may add at most ${maxCopied} bytes`);
     const added = moved ?? ("value" in operation ? (operation.value as unknown) : undefined);
     if (tooDeep(added, operation.path.split("/").length)) throw badRequest("exceeded max depth");
-    document = attempt(() => applyOne(document, operation));
+    const before = document;
+    document = attempt(
+      () => applyOne(before, operation),
+      () => whyNot(before, operation),
+    );
   }
   return document;
 }
@@ -59,13 +63,40 @@ function applyOne(document: unknown, operation: Operation): unknown {
   return applyOperation(document, own, true, true).newDocument;
 }
 
+/** What upstream's library says of an operation that cannot be carried out. */
+function whyNot(document: unknown, operation: Operation): string {
+  const { op, path } = operation;
+  const key = path
+    .slice(path.lastIndexOf("/") + 1)
+    .replaceAll("~1", "/")
+    .replaceAll("~0", "~");
+  if (op === "move" || op === "copy")
+    return `${op} operation does not apply: doc is missing from path: ${operation.from}: missing value`;
+  if (op === "test") return `testing value ${path} failed: test failed`;
+  if (!hasParent(document, path))
+    return `${op} operation does not apply: doc is missing path: ${JSON.stringify(path)}: missing value`;
+  if (op === "replace") return `replace operation does not apply: doc is missing key: ${path}: missing value`;
+  if (op === "remove")
+    return `error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`;
+  return `error in ${op} for path: '${path}': Unable to access invalid index: ${key}: invalid index referenced`;
+}
+
+function hasParent(document: unknown, path: string): boolean {
+  try {
+    const parent: unknown = getValueByPointer(document, path.slice(0, path.lastIndexOf("/")));
+    return typeof parent === "object" && parent !== null;
+  } catch {
+    return false;
+  }
+}
+
 /** Whatever the library refuses is the patch's fault. */
-function attempt<T>(work: () => T): T {
+function attempt<T>(work: () => T, why?: () => string): T {
   try {
     return work();
   } catch (error) {
     throw new ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {
-      causes: [{ reason: "UnexpectedServerResponse", message: firstLine(error) }],
+      causes: [{ reason: "UnexpectedServerResponse", message: why?.() ?? firstLine(error) }],
     });
   }
 }

@@ -2,16 +2,13 @@ import { emptySet, setOf } from "./field-set.ts";
 import type { FieldSet } from "./field-set.ts";
 
 const status = setOf([["status"]]);
-const allButStatus = setOf([
-  ["spec"],
-  ["metadata", "labels"],
-  ["metadata", "annotations"],
-  ["metadata", "ownerReferences"],
-  ["metadata", "finalizers"],
-]);
 
-/** Fields an endpoint ignores, and so nobody comes to own through it. */
-export function resetFieldsOf(subresource: string, hasStatus: boolean): FieldSet {
-  if (subresource === "status") return allButStatus;
+/** Fields an endpoint ignores, and so nobody comes to own through it. `metadata` names those that status writes leave alone. */
+export function resetFieldsOf(
+  subresource: string,
+  hasStatus: boolean,
+  metadata: readonly string[] = [],
+): FieldSet {
+  if (subresource === "status") return setOf([["spec"], ...metadata.map((field) => ["metadata", field])]);
   return hasStatus ? status : emptySet;
 }

@@ -96,20 +96,21 @@ function preconditionError(
   { served, name, deletion }: DeleteRequest,
   current: CachedObject,
 ): Error | undefined {
-  const resource = groupResource(served.kind);
+  // Upstream names the kind here, where all other conflicts name the resource.
+  const resource = { group: served.kind.group, resource: served.kind.kind };
   const { uid } = current.object.metadata;
   if (deletion.uid !== undefined && deletion.uid !== uid) {
     return conflict(
       resource,
       name,
-      `Precondition failed: UID in precondition: ${deletion.uid}, UID in object meta: ${uid}`,
+      `the UID in the precondition (${deletion.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
     );
   }
   if (deletion.resourceVersion !== undefined && deletion.resourceVersion !== String(current.revision)) {
     return conflict(
       resource,
       name,
-      `Precondition failed: ResourceVersion in precondition: ${deletion.resourceVersion}, ResourceVersion in object meta: ${current.revision}`,
+      `the ResourceVersion in the precondition (${deletion.resourceVersion}) does not match the ResourceVersion in record (${current.revision}). The object might have been modified`,
     );
   }
   return undefined;

@@ -24,15 +24,25 @@ export class Path {
 }
 export const path = (...names: string[]): Path => new Path(names.join("."));
 
+/** A list of strings, as Go prints one. */
+export class GoStrings {
+  readonly text: string;
+  constructor(values: readonly string[]) {
+    this.text = `[]string{${values.map((v) => JSON.stringify(v)).join(", ")}}`;
+  }
+}
+
 /** Values print as Go's `%#v`-like short form: strings quoted, null for absent, objects as JSON. */
 const show = (value: unknown): string =>
   value === undefined || value === null
     ? "null"
     : typeof value === "string"
       ? JSON.stringify(value)
-      : typeof value === "object"
-        ? JSON.stringify(value)
-        : `${value as number | boolean | bigint}`;
+      : value instanceof GoStrings
+        ? value.text
+        : typeof value === "object"
+          ? JSON.stringify(value)
+          : `${value as number | boolean | bigint}`;
 
 export const required = (p: Path, detail = ""): FieldError => ({
   reason: "FieldValueRequired",

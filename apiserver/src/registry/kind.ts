@@ -92,6 +92,10 @@ export interface Kind {
     | undefined;
   /** `metadata.generation` is 1 at create and rises when anything but metadata and status changes. */
   readonly generation: boolean;
+  /** Annotations count for the generation too (Deployment). */
+  readonly generationOfAnnotations?: boolean | undefined;
+  /** Metadata that a status write leaves as it is. */
+  readonly metadataOutsideStatus?: readonly StatusFreeMetadata[] | undefined;
   readonly scale?: ScaleDescription | undefined;
   /** Paths of resources with `spec.finalizers`, graceful deletion and the like. */
   readonly gracefulDelete?: GracefulDelete | undefined;
@@ -131,6 +135,8 @@ export interface Kind {
   readonly perVersion?: Readonly<Record<string, Kind>> | undefined;
 }
 
+export type StatusFreeMetadata = "labels" | "annotations" | "finalizers" | "ownerReferences";
+
 export interface ScaleDescription {
   readonly specReplicas: (object: never) => number;
   readonly setReplicas: (object: never, replicas: number) => void;
@@ -167,6 +173,8 @@ export interface KindDeclaration<T> {
   readonly defaultPropagation?: Kind["defaultPropagation"];
   readonly validateStatusUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
   readonly generation?: boolean;
+  readonly generationOfAnnotations?: boolean;
+  readonly metadataOutsideStatus?: Kind["metadataOutsideStatus"];
   readonly scale?: {
     specReplicas: (o: T) => number;
     setReplicas: (o: T, n: number) => void;

@@ -18,7 +18,7 @@ export function fieldWriter({ kind, storage }: ServedResource, writer: Writer): 
     apiVersion: storage.apiVersion,
     subresource,
     now: writer.now,
-    resetFields: resetFieldsOf(subresource, kind.status),
+    resetFields: resetFieldsOf(subresource, kind.status, kind.metadataOutsideStatus),
   };
 }
 

@@ -1,7 +1,7 @@
 import { invalid } from "@coracle/shared/errors.ts";
 import type { ApiRequest } from "../request.ts";
 import type { FieldValidation } from "../schema/body.ts";
-import { invalidValue, notSupported, path, tooLong, type FieldError } from "./field.ts";
+import { GoStrings, invalidValue, notSupported, path, tooLong, type FieldError } from "./field.ts";
 
 export interface WriteOptions {
   readonly dryRun: boolean;
@@ -16,7 +16,7 @@ const meta = "meta.k8s.io";
 
 /** @returns errors of `dryRun`, whose only value is `All`. */
 export const dryRunErrors = (values: readonly string[]): FieldError[] =>
-  values.filter((v) => v !== "All").map(() => notSupported(path("dryRun"), values, ["All"]));
+  values.filter((v) => v !== "All").map(() => notSupported(path("dryRun"), new GoStrings(values), ["All"]));
 
 /** The options of create, update and patch requests. @throws ApiError 422 */
 export function writeOptions(
@@ -30,7 +30,7 @@ export function writeOptions(
   const errors = dryRun.length > 0 ? dryRunErrors(dryRun) : [];
   if (manager) errors.push(...fieldManagerErrors(manager));
   const fieldValidation = validations.find((v) => v === validation);
-  if (!fieldValidation) errors.push(notSupported(path("fieldValidation"), validation, validations));
+  if (!fieldValidation) errors.push(notSupported(path("fieldValidation"), validation, ["", ...validations]));
   if (errors.length > 0) throw invalid(meta, kind, "", errors);
   return {
     dryRun: dryRun.length > 0,

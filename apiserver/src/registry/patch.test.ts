@@ -52,6 +52,79 @@ describe("patch", () => {
     expect(spec.template.spec.containers[0]?.env.map((e) => e.name).toSorted()).toEqual(["A", "B"]);
   });
 
+  it("tells of unknown and repeated fields, in the patch and in what comes of it", async () => {
+    await using api = await startInProcess();
+    await raw(api, "POST", deployments, { body: deployment });
+    const at = `${deployments}/web?dryRun=All&fieldValidation=`;
+    const merge = '{"spec":{"paused":true,"paused":false,"foo":1}}';
+    const said = 'duplicate field "spec.paused", unknown field "spec.foo"';
+    const strict = await rawPatch(api, "merge", `${at}Strict`, merge);
+    expect(strict.status).toBe(422);
+    expect(strict.body["message"]).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*"foo\\":1/);
+    expect(strict.body["message"]).toMatch(new RegExp(`: strict decoding error: ${said}$`));
+    const strategic = await rawPatch(api, "strategic", `${at}Strict`, merge);
+    expect(strategic.body["message"]).toBe(
+      ` "" is invalid: patch: Invalid value: "map[spec:map[foo:1 paused:false]]": strict decoding error: ${said}`,
+    );
+    const operation = '[{"op":"add","path":"/spec/paused","value":true,"value":false,"bar":1}]';
+    const json = await rawPatch(api, "json", `${at}Strict`, operation);
+    expect(json.body["message"]).toMatch(
+      /strict decoding error: json patch duplicate field "\[0\]\.value", json patch unknown field "\[0\]\.bar"$/,
+    );
+    expect((await rawPatch(api, "merge", `${at}Ignore`, merge)).status).toBe(200);
+  });
+
+  it("says why a JSON patch cannot be carried out", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const why = async (operation: object): Promise<unknown> => {
+      const { body } = await rawPatch(api, "json", `${maps}/a`, [operation]);
+      const details = body["details"] as { causes: { message: string }[] };
+      return [body["message"], details.causes[0]?.message];
+    };
+    const message = "the server rejected our request due to an error in our request";
+    expect(await why({ op: "test", path: "/data/k", value: "z" })).toEqual([
+      message,
+      "testing value /data/k failed: test failed",
+    ]);
+    expect(await why({ op: "remove", path: "/data/none" })).toEqual([
+      message,
+      "error in remove for path: '/data/none': Unable to remove nonexistent key: none: missing value",
+    ]);
+    expect(await why({ op: "add", path: "/none/x", value: "z" })).toEqual([
+      message,
+      'add operation does not apply: doc is missing path: "/none/x": missing value',
+    ]);
+  });
+
+  it("does not move an object to another namespace or name", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const moved = await rawPatch(api, "merge", `${maps}/a`, { metadata: { namespace: "other" } });
+    expect([moved.status, moved.body["message"]]).toEqual([
+      400,
+      "the namespace of the provided object does not match the namespace sent on the request",
+    ]);
+    const other = await rawPatch(api, "merge", `${maps}/a`, { metadata: { uid: "other" } });
+    expect([other.status, other.body["message"]]).toEqual([
+      422,
+      'ConfigMap "a" is invalid: metadata.uid: Invalid value: "other": field is immutable',
+    ]);
+  });
+
+  it("counts annotations of a Deployment as wanting something new, unless they come with its status", async () => {
+    await using api = await startInProcess();
+    await raw(api, "POST", deployments, { body: deployment });
+    const note = (value: string) => ({ metadata: { annotations: { note: value } } });
+    const generation = async (path: string, value: string): Promise<unknown> =>
+      (await rawPatch(api, "merge", path, note(value))).body.metadata.generation;
+    expect(await generation(`${deployments}/web/status`, "a")).toBe(1);
+    expect(await generation(`${deployments}/web`, "b")).toBe(2);
+    const labels = { metadata: { labels: { a: "b" } } };
+    const labelled = await rawPatch(api, "merge", `${deployments}/web/status`, labels);
+    expect(labelled.body.metadata.labels).toBeUndefined();
+  });
+
   it("refuses patches that are not patches", async () => {
     await using api = await startInProcess();
     await make(api);

@@ -1,10 +1,13 @@
 import { ApiError, badRequest, invalid, unsupportedMediaType } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { applyJsonPatch } from "../patch/json-patch.ts";
+import { goText } from "../patch/go-text.ts";
 import { clone, isObject, tooDeep } from "../patch/json.ts";
 import { applyMergePatch } from "../patch/merge-patch.ts";
 import { applyStrategicMergePatch } from "../patch/strategic.ts";
 import type { ApiResponse } from "../request.ts";
+import type { FieldValidation } from "../schema/body.ts";
+import { duplicateFields, strictFields } from "../schema/json.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { apply } from "./apply.ts";
 import { invalidValue, path } from "./field.ts";
@@ -22,8 +25,15 @@ export const patchTypes = {
 } as const;
 export type PatchType = keyof typeof patchTypes;
 
-/** What a patch makes of an object in its served version; the result is new. */
-type Change = (target: KubeObject) => unknown;
+/** A patch, read once; it is carried out on as many states as it takes. */
+export interface ReadPatch {
+  /** What the patch makes of an object in its served version. */
+  readonly change: (target: KubeObject) => unknown;
+  /** What strict validation says of the patch itself. */
+  readonly problems: readonly string[];
+  /** As upstream shows it, or what came of it, in an error. */
+  readonly shown: (result: unknown) => string;
+}
 
 /** PATCH of an object or of one of its subresources. */
 export async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
@@ -32,7 +42,7 @@ export async function patch(registry: Registry, call: Call): Promise<ApiResponse
   const options = writeOptions(request, "PatchOptions");
   if (type === "apply") return apply(registry, call, options);
   if (options.force) throw forceForbidden();
-  const change = patcher(call, type);
+  const read = readPatch(call, type, options.fieldValidation);
   const { item } = await updateObject(registry, {
     served,
     namespace: served.kind.namespaced ? info.namespace : "",
@@ -43,7 +53,8 @@ export async function patch(registry: Registry, call: Call): Promise<ApiResponse
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
     retry: true,
-    change: (current) => patched(registry, call, { type, change, options, current }),
+    isPatch: true,
+    change: (current) => patched(registry, call, { read, options, current }),
   });
   return respondObject(request, served, item);
 }
@@ -68,21 +79,54 @@ export function patchTypeOf(contentType: string | undefined, custom = false): Pa
 
 type PlainPatchType = Exclude<PatchType, "apply">;
 
-/** Reads the patch once; it is carried out on as many states as it takes. */
-export function patcher({ request, served }: Call, type: PlainPatchType): Change {
-  const body = parsePatch(request.body);
-  if (type === "json") return (target) => objectOf(applyJsonPatch(clone(target), body));
+/** @throws ApiError 400 */
+export function readPatch(
+  { request, served }: Call,
+  type: PlainPatchType,
+  validation: FieldValidation,
+): ReadPatch {
+  const bytes = request.body;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const body = parsePatch(text);
+  const strict = validation !== "Ignore";
+  if (type === "json") {
+    return {
+      change: (target) => objectOf(applyJsonPatch(clone(target), body)),
+      problems: strict ? operationProblems(body, text) : [],
+      shown: JSON.stringify,
+    };
+  }
   if (!isObject(body)) {
     throw badRequest(
       "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
     );
   }
-  if (type === "merge") return (target) => objectOf(applyMergePatch(target, body));
-  return (target) => applyStrategicMergePatch(served.node, target, body);
+  const problems = strict ? duplicateFields(text) : [];
+  if (type === "merge")
+    return { change: (target) => objectOf(applyMergePatch(target, body)), problems, shown: JSON.stringify };
+  return {
+    change: (target) => applyStrategicMergePatch(served.node, target, body),
+    problems,
+    shown: () => goText(body),
+  };
 }
 
-function parsePatch(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+const operationFields = new Set(["op", "from", "path", "value"]);
+
+/** Fields of operations that no operation has, and those that stand twice. */
+function operationProblems(body: unknown, text: string): string[] {
+  const operations: readonly unknown[] = Array.isArray(body) ? body : [];
+  const unknown = operations.flatMap((operation, i) =>
+    isObject(operation)
+      ? Object.keys(operation)
+          .filter((key) => !operationFields.has(key))
+          .map((key) => `unknown field "[${i}].${key}"`)
+      : [],
+  );
+  return strictFields(text, unknown).map((problem) => `json patch ${problem}`);
+}
+
+function parsePatch(text: string): unknown {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -99,8 +143,7 @@ function objectOf(value: unknown): object {
 }
 
 interface Patching {
-  readonly type: PlainPatchType;
-  readonly change: Change;
+  readonly read: ReadPatch;
   readonly options: WriteOptions;
   readonly current: CachedObject;
 }
@@ -108,16 +151,17 @@ interface Patching {
 function patched(
   registry: Registry,
   { served, warn }: Call,
-  { type, change, options, current }: Patching,
+  { read, options, current }: Patching,
 ): KubeObject {
-  const value = change(fromStorage(served, current.object));
-  const parsed = { value, duplicates: [] };
+  const apply = (): unknown => read.change(fromStorage(served, current.object));
+  const parsed = { value: apply(), duplicates: read.problems };
   try {
     const reader = { resources: registry.resources, warn };
     return toStorage(served, decodeBody(parsed, served, options.fieldValidation, reader));
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 400 || type === "strategic") throw error;
+    if (!(error instanceof ApiError) || error.code !== 400) throw error;
     const why = error.message.replace(/^.* cannot be handled as an? \w+: /, "");
-    throw invalid("", "", "", [invalidValue(path("patch"), JSON.stringify(value), why)]);
+    // Decoding has pruned the first one.
+    throw invalid("", "", "", [invalidValue(path("patch"), read.shown(apply()), why)]);
   }
 }

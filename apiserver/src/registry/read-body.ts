@@ -104,9 +104,9 @@ function checkType(value: unknown, served: ServedResource, resources: ResourceTa
       `the API version in the data (${version}) does not match the expected API version (${served.apiVersion})`,
     );
   }
-  throw cannotBeHandled(
-    { ...target, kind: target.kind },
-    `converting (${bare}.${name}) to (${target.kind}): unknown conversion`,
+  const internal = `${served.kind.group.split(".")[0] || "core"}.${target.kind}`;
+  throw badRequest(
+    `${name} in version ${JSON.stringify(bare)} cannot be handled as a ${target.kind}: converting (${bare}.${name}) to (${internal}): unknown conversion`,
   );
 }
 

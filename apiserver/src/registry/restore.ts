@@ -2,9 +2,6 @@ import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { clone } from "../patch/json.ts";
 import type { Kind } from "./kind.ts";
 
-/** Groups whose status strategy keeps labels out of status writes too. */
-const labelsStay = new Set(["apps", "batch"]);
-
 /** Metadata that only the server writes is what it was, whatever the client sent. */
 export function restoreMeta(kind: Kind, object: KubeObject, old: KubeObject, subresource: string): void {
   const { metadata } = object;
@@ -21,12 +18,7 @@ export function restoreMeta(kind: Kind, object: KubeObject, old: KubeObject, sub
   copyField(metadata, before, "deletionGracePeriodSeconds", true);
   copyField(metadata, before, "generation", true);
   if (subresource !== "status") return;
-  copyField(metadata, before, "ownerReferences", true);
-  if (kind.custom) {
-    for (const field of ["labels", "annotations", "finalizers"] as const)
-      copyField(metadata, before, field, true);
-  }
-  if (labelsStay.has(kind.group)) copyField(metadata, before, "labels", true);
+  for (const field of kind.metadataOutsideStatus ?? []) copyField(metadata, before, field, true);
 }
 
 function copyField<T extends object>(to: T, from: T, field: keyof T, when: boolean): void {

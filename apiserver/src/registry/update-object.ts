@@ -1,4 +1,4 @@
-import { conflict, invalid, notFound, staleResourceVersion } from "@coracle/shared/errors.ts";
+import { badRequest, conflict, invalid, notFound, staleResourceVersion } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { equal } from "../patch/json.ts";
 import type { UserInfo } from "../request.ts";
@@ -45,6 +45,8 @@ export interface UpdateRequest {
   readonly change: (current: CachedObject) => KubeObject | Promise<KubeObject>;
   /** Try again on a lost race; it can only be lost where the change does not insist on a resourceVersion. */
   readonly retry: boolean;
+  /** The change was made from the current object, so that what it says of the object's identity is no precondition. */
+  readonly isPatch?: boolean | undefined;
   /** The change has kept managedFields itself (apply). */
   readonly tracked?: boolean | undefined;
   /** Admission sees the write under this name instead of `subresource`; scale is checked as such but stored as an update. */
@@ -112,6 +114,9 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   const old = current.object;
   const body = await request.change(current);
   checkVersion(request, body, current);
+  if (kind.namespaced && body.metadata.namespace && body.metadata.namespace !== request.namespace) {
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
   const ctx = writeContext(registry, { ...request });
   restoreMeta(kind, body, old, request.subresource);
   restoreForUpdate(kind, body, old, request.subresource);
@@ -120,7 +125,8 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   const object = await admitMutate(registry, scope, body, old);
   setDefaults(kind, object);
   if (request.subresource !== "status") prepareForUpdate(kind, object, old, ctx);
-  if (kind.generation) object.metadata.generation = nextGeneration(kind, object, old);
+  if (kind.generation && request.subresource !== "status")
+    object.metadata.generation = nextGeneration(kind, object, old);
   if (!request.tracked) {
     const { fieldManager: manager, subresource } = request;
     trackUpdate(request.served, object, old, { manager, subresource, now: registry.now() });
@@ -165,7 +171,8 @@ function checkVersion(request: UpdateRequest, body: KubeObject, current: CachedO
     throw new LostRace(kind, request.name);
   }
   const currentUid = current.object.metadata.uid;
-  if (uid && uid !== currentUid) {
+  // Of a patch, which names no object of its own, it is a change like any other, and refused as such.
+  if (uid && uid !== currentUid && !request.isPatch) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`;
     throw conflict(groupResource(kind), request.name, why);
   }
@@ -176,6 +183,9 @@ const outsideGeneration = new Set(["metadata", "status", "kind", "apiVersion"]);
 /** Rises when anything but metadata and status changes; a custom resource's status may be a field like any other. */
 function nextGeneration(kind: Kind, object: KubeObject, old: KubeObject): number {
   const generation = old.metadata.generation ?? 1;
+  const annotations = object.metadata.annotations ?? {};
+  if (kind.generationOfAnnotations && !equal(annotations, old.metadata.annotations ?? {}))
+    return generation + 1;
   for (const key of new Set([...Object.keys(object), ...Object.keys(old)])) {
     const outside = outsideGeneration.has(key) && (key !== "status" || kind.status || !kind.custom);
     if (!outside && !equal(object[key], old[key])) return generation + 1;

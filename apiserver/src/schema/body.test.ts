@@ -1,10 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { decodeAs, parseBody, parseYaml } from "./body.ts";
-import { duplicateFields } from "./json.ts";
+import { duplicateFields, strictFields } from "./json.ts";
 import { schemaFor } from "./registry.ts";
 
 const target = { node: schemaFor("apps", "v1", "Deployment")!, apiVersion: "apps/v1", kind: "Deployment" };
 const bytes = (text: string) => Buffer.from(text);
+
+describe("strictFields", () => {
+  it("keeps to the order of the text, and looks into nothing unknown", () => {
+    const text = '{"b":{"x":1,"x":2},"a":1,"u":{"p":1,"p":2},"a":2,"u":3,"v":0}';
+    expect(strictFields(text, ['unknown field "v"', 'unknown field "u"'])).toEqual([
+      'duplicate field "b.x"',
+      'unknown field "u"',
+      'duplicate field "a"',
+      'unknown field "v"',
+    ]);
+  });
+});
 
 describe("duplicateFields", () => {
   it("names the second of two equal keys by its path", () => {

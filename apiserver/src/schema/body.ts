@@ -3,7 +3,7 @@ import { parseDocument } from "yaml";
 import type { Tags } from "yaml";
 import { ApiError, badRequest, unsupportedMediaType } from "@coracle/shared/errors.ts";
 import { decodeObject } from "./decode.ts";
-import { duplicateFields } from "./json.ts";
+import { duplicateFields, strictFields } from "./json.ts";
 import type { ObjectNode } from "./node.ts";
 import { decodeProtobuf, protobufMediaType } from "./protobuf.ts";
 
@@ -13,6 +13,8 @@ export interface ParsedBody {
   readonly value: unknown;
   /** `duplicate field "…"`, only looked for when asked. */
   readonly duplicates: readonly string[];
+  /** Puts duplicates and what the decoder did not know into the order in which upstream tells of them. */
+  readonly inOrder?: ((unknown: readonly string[]) => readonly string[]) | undefined;
 }
 
 const accepted = ["application/json", "application/yaml", protobufMediaType];
@@ -43,14 +45,19 @@ function parseJson(text: string, findDuplicates: boolean): ParsedBody {
       `couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  return { value, duplicates: findDuplicates ? duplicateFields(text) : [] };
+  return jsonBody(value, text, findDuplicates);
+}
+
+function jsonBody(value: unknown, text: string, findDuplicates: boolean): ParsedBody {
+  if (!findDuplicates) return { value, duplicates: [] };
+  return { value, duplicates: duplicateFields(text), inOrder: (unknown) => strictFields(text, unknown) };
 }
 
 /** Also used for apply patches, whose body is YAML or JSON. */
 export function parseYaml(text: string, findDuplicates: boolean): ParsedBody {
   if (/^\s*\{/.test(text)) {
     try {
-      return { value: JSON.parse(text) as unknown, duplicates: findDuplicates ? duplicateFields(text) : [] };
+      return jsonBody(JSON.parse(text) as unknown, text, findDuplicates);
     } catch {
       // Flow-style YAML looks like JSON at first.
     }
@@ -80,7 +87,9 @@ function readYaml(text: string, findDuplicates: boolean): ParsedBody {
       `\n  line ${e.linePos?.[0].line ?? 0}: key ${JSON.stringify(keyAt(text, e.pos[0]))} already set in map`,
   );
   const duplicates = lines.length > 0 ? [`yaml: unmarshal errors:${lines.join("")}`] : [];
-  return { value: document.toJS({ maxAliasCount: 100 }) as unknown, duplicates };
+  // It goes on as JSON, whose keys are sorted.
+  const inOrder = (unknown: readonly string[]): string[] => [...duplicates, ...unknown.toSorted()];
+  return { value: document.toJS({ maxAliasCount: 100 }) as unknown, duplicates, inOrder };
 }
 
 /** The key that starts at an offset of a YAML text, without its quotes. */
@@ -122,7 +131,13 @@ export const cannotBeHandled = (target: DecodeTarget, why: string) => {
 export function decodeAs(target: DecodeTarget, body: ParsedBody, validation: FieldValidation): Decoded {
   const { object, unknown, error } = decodeObject(target.node, body.value);
   if (error !== undefined) throw cannotBeHandled(target, error);
-  return { object, warnings: strictProblems(target, [...body.duplicates, ...unknown], validation) };
+  const problems = validation === "Ignore" ? [] : problemsOf(body, unknown);
+  return { object, warnings: strictProblems(target, problems, validation) };
+}
+
+function problemsOf(body: ParsedBody, unknown: readonly string[]): readonly string[] {
+  if (body.duplicates.length === 0 && unknown.length < 2) return unknown;
+  return body.inOrder?.(unknown) ?? [...body.duplicates, ...unknown];
 }
 
 /** Turns unknown and duplicate fields into warnings or, when strict, into upstream's error. */

@@ -14,6 +14,35 @@ interface Frame {
 /** Lists `duplicate field "spec.replicas"` for well-formed JSON text. */
 export function duplicateFields(text: string): string[] {
   const found: string[] = [];
+  eachKey(text, (isRepeated, path) => {
+    if (isRepeated) found.push(`duplicate field "${path()}"`);
+  });
+  return found;
+}
+
+/**
+ * The duplicates of a text, and the fields that the decoder said it did not know (`unknown field "spec.foo"`), in the order of the
+ * text. An unknown field is told of once, and what is in it is not looked at.
+ */
+export function strictFields(text: string, unknown: readonly string[]): string[] {
+  const found = new Set<string>();
+  const strangers = new Set(unknown);
+  let stranger: string | undefined;
+  eachKey(text, (isRepeated, pathOf) => {
+    const path = pathOf();
+    if (stranger !== undefined && (path.startsWith(`${stranger}.`) || path.startsWith(`${stranger}[`)))
+      return;
+    const problem = `unknown field "${path}"`;
+    stranger = strangers.has(problem) ? path : undefined;
+    if (stranger !== undefined) found.add(problem);
+    else if (isRepeated) found.add(`duplicate field "${path}"`);
+  });
+  return [...found, ...unknown.filter((problem) => !found.has(problem))];
+}
+
+type OnKey = (isRepeated: boolean, path: () => string) => void;
+
+function eachKey(text: string, onKey: OnKey): void {
   const stack: Frame[] = [];
   let top: Frame | undefined;
   let expectKey = false;
@@ -44,8 +73,8 @@ export function duplicateFields(text: string): string[] {
         if (expectKey && top?.keys) {
           const key = keyText(text, i, end);
           top.segment = `.${key}`;
-          if (top.keys.has(key)) found.push(`duplicate field "${pathOf(stack)}"`);
-          else top.keys.add(key);
+          onKey(top.keys.has(key), () => pathOf(stack));
+          top.keys.add(key);
           expectKey = false;
         }
         i = end;
@@ -55,7 +84,6 @@ export function duplicateFields(text: string): string[] {
         break;
     }
   }
-  return found;
 }
 
 /** Index of the closing quote of the string that opens at `start`. */

@@ -138,14 +138,13 @@ function tokenize(text: string): string[] {
   const end = text.trimEnd().length;
   while (TOKEN.lastIndex < end) {
     const match = TOKEN.exec(text);
-    if (!match) throw badSelector(text, "unexpected character");
+    if (!match) throw badSelector("unexpected character");
     tokens.push(match[1] ?? "");
   }
   return tokens;
 }
 
-const badSelector = (text: string, why: string): Error =>
-  badRequest(`unable to parse requirement in selector ${JSON.stringify(text)}: ${why}`);
+const badSelector = (why: string): Error => badRequest(`unable to parse requirement: ${why}`);
 
 /** Parses the string form (`app=web,tier in (a,b),!old`). @throws ApiError 400 */
 export function parseSelector(text: string | undefined): Selector {
@@ -155,12 +154,10 @@ export function parseSelector(text: string | undefined): Selector {
 }
 
 class SelectorParser {
-  readonly #text: string;
   readonly #tokens: string[];
   #at = 0;
 
   constructor(text: string) {
-    this.#text = text;
     this.#tokens = tokenize(text);
   }
 
@@ -170,8 +167,7 @@ class SelectorParser {
       found.push(this.#requirement());
       const separator = this.#next();
       if (separator === undefined) return found;
-      if (separator !== ",")
-        throw badSelector(this.#text, `found '${separator}', expected: ',' or 'end of string'`);
+      if (separator !== ",") throw badSelector(`found '${separator}', expected: ',' or 'end of string'`);
     }
   }
 
@@ -185,7 +181,7 @@ class SelectorParser {
 
   #key(): string {
     const key = this.#next() ?? "";
-    if (!isQualifiedName(key)) throw badSelector(this.#text, `invalid label key ${JSON.stringify(key)}`);
+    if (!isQualifiedName(key)) throw badSelector(`invalid label key ${JSON.stringify(key)}`);
     return key;
   }
 
@@ -211,7 +207,7 @@ class SelectorParser {
       case "notin":
         return { key, operator, values: this.#set() };
       default:
-        throw badSelector(this.#text, `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
+        throw badSelector(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
   }
 
@@ -220,24 +216,23 @@ class SelectorParser {
     const token = this.#peek();
     if (token === undefined || token === "," || token === ")") return "";
     this.#at += 1;
-    if (!isLabelValue(token)) throw badSelector(this.#text, `invalid label value ${JSON.stringify(token)}`);
+    if (!isLabelValue(token)) throw badSelector(`invalid label value ${JSON.stringify(token)}`);
     return token;
   }
 
   #integer(): string {
     const value = this.#value();
-    if (!INTEGER.test(value))
-      throw badSelector(this.#text, "for 'Gt', 'Lt' operators, the value must be an integer");
+    if (!INTEGER.test(value)) throw badSelector("for 'Gt', 'Lt' operators, the value must be an integer");
     return value;
   }
 
   #set(): string[] {
-    if (this.#next() !== "(") throw badSelector(this.#text, "expected: '('");
+    if (this.#next() !== "(") throw badSelector("expected: '('");
     const values = [this.#value()];
     for (;;) {
       const token = this.#next();
       if (token === ")") return values;
-      if (token !== ",") throw badSelector(this.#text, "expected: ',' or ')'");
+      if (token !== ",") throw badSelector("expected: ',' or ')'");
       values.push(this.#value());
     }
   }

@@ -28,6 +28,7 @@ export const apiServices = defineKind<APIService>({
   namespaced: false,
   nameRule: "pathSegment",
   status: true,
+  metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   setDefaults: ({ spec }) => {
     if (!spec?.service) return;
     // The table of facts does not know that the reference may be absent: reading leaves an empty one.

@@ -13,6 +13,7 @@ export const customResourceDefinitions = defineKind<CustomResourceDefinition>({
   categories: ["api-extensions"],
   namespaced: false,
   status: true,
+  metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   generation: true,
   setDefaults,
   prepareForCreate: (definition) => {

@@ -24,6 +24,8 @@ export const deployments = defineKind<Deployment>({
   namespaced: true,
   status: true,
   generation: true,
+  generationOfAnnotations: true,
+  metadataOutsideStatus: ["labels"],
   setDefaults,
   prepareForCreate: (deployment) => {
     deployment.status = {};

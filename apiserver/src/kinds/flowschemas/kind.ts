@@ -24,6 +24,7 @@ export const flowSchemas = defineKind<FlowSchema>({
   kind: "FlowSchema",
   namespaced: false,
   status: true,
+  metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   generation: true,
   setDefaults: ({ spec }) => {
     if (spec) spec.matchingPrecedence ||= 1000;

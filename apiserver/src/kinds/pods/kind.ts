@@ -15,6 +15,7 @@ export const pods = defineKind<Pod>({
   categories: ["all"],
   namespaced: true,
   status: true,
+  metadataOutsideStatus: ["ownerReferences"],
   returnDeleted: true,
   generation: true,
   setDefaults: setPodDefaults,

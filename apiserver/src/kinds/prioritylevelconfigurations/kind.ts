@@ -21,6 +21,7 @@ export const priorityLevelConfigurations = defineKind<PriorityLevelConfiguration
   kind: "PriorityLevelConfiguration",
   namespaced: false,
   status: true,
+  metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   generation: true,
   setDefaults,
   prepareForCreate: (level) => {

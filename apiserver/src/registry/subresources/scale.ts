@@ -8,7 +8,7 @@ import { invalidValue, path } from "../field.ts";
 import { readNamed } from "../get.ts";
 import type { Kind, ScaleDescription } from "../kind.ts";
 import { writeOptions, type WriteOptions } from "../options.ts";
-import { patcher, patchTypeOf } from "../patch.ts";
+import { patchTypeOf, readPatch } from "../patch.ts";
 import { decodeBody, readBody } from "../read-body.ts";
 import type { Call, Registry } from "../registry.ts";
 import { respondObject } from "../respond.ts";
@@ -69,11 +69,12 @@ async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
   const options = writeOptions(request, "PatchOptions");
   const type = patchTypeOf(request.headers["content-type"]);
   // Nobody owns the parts of a Scale: applying one is merging it.
-  const change = patcher({ ...call, served }, type === "apply" ? "merge" : type);
+  const plain = type === "apply" ? "merge" : type;
+  const { change, problems } = readPatch({ ...call, served }, plain, options.fieldValidation);
   const reader = { resources: registry.resources, warn };
   const wanted = (current: CachedObject): Scale => {
     const value = change(scaleOf(call.served.kind, current).object);
-    return decodeBody({ value, duplicates: [] }, served, options.fieldValidation, reader);
+    return decodeBody({ value, duplicates: problems }, served, options.fieldValidation, reader);
   };
   return write(registry, call, { options, retry: true, wanted });
 }

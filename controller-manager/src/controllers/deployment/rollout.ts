@@ -86,7 +86,7 @@ async function refresh(r: Rollout, rs: ReplicaSet, revision: number): Promise<Re
       metadata: { ...rs.metadata, annotations },
       spec: { ...rs.spec, minReadySeconds } as typeof rs.spec & object,
     },
-    { signal: r.ctx.signal },
+    { signal: r.ctx.signal, subresource: "status" },
   );
 }
 
@@ -149,7 +149,10 @@ async function noteProgress(r: Rollout, reason: string, message: string, anew = 
   });
 }
 
-/** The Deployment shows the revision of its present ReplicaSet, for `kubectl rollout history`. */
+/**
+ * The Deployment shows the revision of its present ReplicaSet, for `kubectl rollout history`. Written with the status: it is no
+ * change of what is wanted, so no new generation.
+ */
 async function recordRevision(r: Rollout, revision: number): Promise<void> {
   const value = String(revision);
   if (r.deployment.metadata.annotations?.[revisions.REVISION] === value) return;
