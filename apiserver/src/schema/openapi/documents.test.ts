@@ -23,7 +23,7 @@ const node: ServedKind = {
   plural: "nodes",
   namespaced: false,
   verbs,
-  subresources: [],
+  subresources: [{ name: "proxy", verbs: ["connect"], version: "v1", kind: "NodeProxyOptions" }],
 };
 const cronTab: ServedKind = {
   group: "stable.example.com",
@@ -70,6 +70,7 @@ describe("OpenAPI documents", () => {
       "createAppsV1NamespacedDeployment",
       "deleteAppsV1CollectionNamespacedDeployment",
       "deleteAppsV1NamespacedDeployment",
+      "getAppsV1APIResources",
       "listAppsV1DeploymentForAllNamespaces",
       "listAppsV1NamespacedDeployment",
       "patchAppsV1NamespacedDeployment",
@@ -84,6 +85,25 @@ describe("OpenAPI documents", () => {
     ]);
     const patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"];
     expect(patch?.parameters?.map((p) => p.name)).toContain("fieldValidation");
+  });
+
+  it("leads through a proxy with every method, to any path below, and to discovery", () => {
+    const { paths } = read(createOpenApi({ version: "v1.36.0", served: () => [node, deployment] }).v2().body);
+    expect(Object.keys(paths).filter((path) => path.endsWith("/"))).toEqual([
+      "/api/",
+      "/apis/",
+      "/apis/apps/",
+      "/api/v1/",
+      "/apis/apps/v1/",
+    ]);
+    const { parameters, ...methods } = paths["/api/v1/nodes/{name}/proxy/{path}"] ?? {};
+    expect(Object.keys(methods)).toEqual(["delete", "get", "head", "options", "patch", "post", "put"]);
+    expect(methods["head"]).toMatchObject({
+      operationId: "connectCoreV1HeadNodeProxyWithPath",
+      description: "connect HEAD requests to proxy of Node",
+      parameters: [{ name: "path", in: "query" }],
+    });
+    expect(parameters).toMatchObject([{ name: "name" }, { name: "path", in: "path" }, { name: "pretty" }]);
   });
 
   it.each(["v2", "v3"] as const)("refers only to definitions it has (%s)", (dialect) => {

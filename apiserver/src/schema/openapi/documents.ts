@@ -4,8 +4,9 @@ import { definitionName, facts } from "../registry.ts";
 import { customDefinitions, customName } from "./custom.ts";
 import { closure, definition } from "./definitions.ts";
 import type { Descriptions, Dialect, Json } from "./definitions.ts";
+import { indexPaths, versionPath } from "./discovery-paths.ts";
 import { pathsOf } from "./paths.ts";
-import type { NameOf } from "./paths.ts";
+import type { NameOf } from "./names.ts";
 import { renderPath } from "./render.ts";
 import type { GroupVersionKind, ServedKind } from "./served.ts";
 import { encodeSwagger } from "./swagger-protobuf.ts";
@@ -152,12 +153,15 @@ function assemble(
     `${meta}.ObjectMeta`,
     `${meta}.ListMeta`,
   ]);
-  for (const kind of kinds) {
-    for (const path of pathsOf(kind, nameOf)) {
-      paths[path.path] = renderPath(path, dialect, descriptions);
-      for (const o of path.operations)
-        for (const name of [o.body, o.answer]) if (name && facts.types[name]) used.add(name);
-    }
+  const described = [
+    ...(dialect === "v2" ? indexPaths(kinds) : []),
+    ...groupVersionsOf(kinds).map(versionPath),
+    ...kinds.flatMap((kind) => pathsOf(kind, nameOf)),
+  ];
+  for (const path of described) {
+    paths[path.path] = renderPath(path, dialect, descriptions);
+    for (const o of path.operations)
+      for (const name of [o.body, o.answer]) if (name && facts.types[name]) used.add(name);
   }
   const versions = groupVersionsOf(all);
   const definitions: Json = {};

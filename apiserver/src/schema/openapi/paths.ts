@@ -1,4 +1,6 @@
 /** The paths of a served kind, each with its operations. */
+import { connectPaths } from "./connect-paths.ts";
+import { baseOf, capital, groupWord, type NameOf } from "./names.ts";
 import type {
   GroupVersionKind,
   Operation,
@@ -20,21 +22,6 @@ const selectQuery = [
 ];
 const listQuery = ["allowWatchBookmarks", ...selectQuery, "sendInitialEvents", "timeoutSeconds", "watch"];
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** `rbac.authorization.k8s.io` → `rbacAuthorization`, "" → `core`. */
-export function groupWord(group: string): string {
-  if (group === "") return "core";
-  const words = group.replace(/\.k8s\.io$/, "").split(/[.-]/);
-  return words.map((w, i) => (i === 0 ? w : capital(w))).join("");
-}
-
-/** The definition's name for a kind: upstream's for built-in ones, the reversed group for custom ones. */
-export type NameOf = (gvk: GroupVersionKind) => string | undefined;
-
-export const baseOf = (group: string, version: string): string =>
-  group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
-
 /** Every path of `served`. */
 export function pathsOf(served: ServedKind, nameOf: NameOf): PathDescription[] {
   const base = baseOf(served.group, served.version);
@@ -49,11 +36,17 @@ export function pathsOf(served: ServedKind, nameOf: NameOf): PathDescription[] {
       parameters: ["name", ...scoped],
       operations: itemOperations(served, build),
     },
-    ...served.subresources.map((sub) => ({
-      path: `${collection}/{name}/${sub.name}`,
-      parameters: ["name", ...scoped],
-      operations: subresourceOperations(sub, build),
-    })),
+    ...served.subresources.flatMap((sub) => {
+      const path = `${collection}/{name}/${sub.name}`;
+      const parameters = ["name", ...scoped];
+      if (!sub.verbs.includes("connect"))
+        return [{ path, parameters, operations: subresourceOperations(sub, build) }];
+      return connectPaths(served, sub, nameOf).map(({ below, operations }) =>
+        below
+          ? { path: `${path}/{path}`, parameters: [...parameters, "path"], operations }
+          : { path, parameters, operations },
+      );
+    }),
   ];
   if (served.namespaced && served.verbs.includes("list")) {
     const everywhere = build("get", "list", "list", {
@@ -71,7 +64,6 @@ interface Details {
   readonly query?: readonly string[];
   /** A definition name, or `self` for the kind's own. */
   readonly body?: string;
-  /** The same, or `none`. */
   readonly answer?: string;
   readonly codes?: readonly number[];
   readonly list?: boolean;
@@ -90,7 +82,6 @@ const texts: Readonly<Record<string, string>> = {
   patch: "partially update the specified",
   delete: "delete",
   deletecollection: "delete collection of",
-  connect: "connect requests to",
 };
 
 function operationBuilder(served: ServedKind, nameOf: NameOf): Build {
@@ -109,14 +100,11 @@ function operationBuilder(served: ServedKind, nameOf: NameOf): Build {
       tag: `${word}_${version}`,
       query: d.query ?? [],
       body: d.body === "self" ? self : d.body,
-      answer:
-        d.answer === "none"
-          ? undefined
-          : d.list
-            ? nameOf({ group, version, kind: `${kind}List` })
-            : d.answer === "self" || !d.answer
-              ? self
-              : d.answer,
+      answer: d.list
+        ? nameOf({ group, version, kind: `${kind}List` })
+        : d.answer === "self" || !d.answer
+          ? self
+          : d.answer,
       codes: d.codes ?? [200],
       ...(d.list ? { streams: true } : {}),
     };
@@ -179,11 +167,6 @@ function subresourceOperations(sub: ServedSubresource, build: Build): Operation[
     ...(sub.kind ? { gvk: { group: sub.group ?? "", version: sub.version ?? "v1", kind: sub.kind } } : {}),
   };
   const can = (verb: string) => sub.verbs.includes(verb);
-  if (can("connect")) {
-    return (["get", "post"] as const).map((method) =>
-      build(method, `connect${capital(method)}`, "connect", { ...extra, answer: "none" }),
-    );
-  }
   return [
     ...(can("get") ? [build("get", "read", "get", extra)] : []),
     ...(can("create")

@@ -13,8 +13,8 @@ const patchTypes = [
   "application/apply-patch+yaml",
 ];
 /** Clients read here that a custom resource cannot be merged strategically. */
-const patchTypesOf = ({ group, version, kind }: Operation["gvk"]): readonly string[] =>
-  definitionName(group, version, kind) === undefined
+const patchTypesOf = ({ gvk }: Operation): readonly string[] =>
+  gvk && definitionName(gvk.group, gvk.version, gvk.kind) === undefined
     ? patchTypes.filter((type) => !type.includes("strategic"))
     : patchTypes;
 
@@ -73,8 +73,8 @@ const common = (o: Operation): Json => ({
   tags: [o.tag],
   description: o.description,
   operationId: o.id,
-  "x-kubernetes-action": o.action,
-  "x-kubernetes-group-version-kind": o.gvk,
+  ...(o.action ? { "x-kubernetes-action": o.action } : {}),
+  ...(o.gvk ? { "x-kubernetes-group-version-kind": o.gvk } : {}),
 });
 const codeTexts: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted" };
 const produces = (o: Operation): readonly string[] =>
@@ -84,7 +84,7 @@ function operationV3(o: Operation, texts: Descriptions): Json {
   const reference = (name: string): Json => ({ $ref: `${prefixOf("v3")}${name}` });
   const answer = { schema: o.answer ? reference(o.answer) : { type: "string" } };
   const content = Object.fromEntries(produces(o).map((type) => [type, answer]));
-  const consumed = o.method === "patch" ? patchTypesOf(o.gvk) : ["*/*"];
+  const consumed = o.method === "patch" ? patchTypesOf(o) : ["*/*"];
   return {
     ...common(o),
     ...(o.query.length > 0 ? { parameters: o.query.map((q) => queryParameter(q, "v3", texts)) } : {}),
@@ -118,7 +118,7 @@ function operationV2(o: Operation, texts: Descriptions): Json {
     : [];
   return {
     ...common(o),
-    consumes: o.method === "patch" ? patchTypesOf(o.gvk) : ["*/*"],
+    consumes: o.method === "patch" ? patchTypesOf(o) : ["*/*"],
     produces: produces(o),
     schemes: ["https"],
     ...(body.length + o.query.length > 0

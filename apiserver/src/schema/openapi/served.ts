@@ -30,12 +30,15 @@ export interface GroupVersionKind {
   readonly kind: string;
 }
 
+export type Method = "get" | "post" | "put" | "patch" | "delete" | "head" | "options";
+
 /** One operation, from which either dialect is written. */
 export interface Operation {
-  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  readonly method: Method;
   readonly id: string;
-  readonly action: string;
-  readonly gvk: GroupVersionKind;
+  /** Absent, as the kind is, where the path is of no resource (discovery). */
+  readonly action?: string | undefined;
+  readonly gvk?: GroupVersionKind | undefined;
   readonly description: string;
   readonly tag: string;
   readonly query: readonly string[];
