@@ -41,6 +41,8 @@ import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
 
 const env = process.env;
 const settings = readUpkeepSettings(env);
+/** Where a node looks for static pods, on its own file system. */
+const STATIC_PODS = "/etc/kubernetes/manifests";
 /** To close connections, after the pods have had their time. */
 const STOP_MS = 4_500;
 
@@ -220,16 +222,15 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   });
   const stopNotices = followNotices(bus, kubelet.ctx.references);
   const directory = createPodDirectory(kubelet.pods);
-  const statics =
-    config.staticPods === undefined
-      ? undefined
-      : await serveStaticPods({
-          kubelet,
-          folder: config.staticPods,
-          cache: podCache,
-          nodeUid: () => nodeCache.get(name)?.metadata.uid,
-          ended: upkeep.ended,
-        });
+  const statics = hollow
+    ? undefined
+    : await serveStaticPods({
+        kubelet,
+        folder: config.staticPods ?? storage.host(STATIC_PODS).here,
+        cache: podCache,
+        nodeUid: () => nodeCache.get(name)?.metadata.uid,
+        ended: upkeep.ended,
+      });
   await kubelet.pods.removeOrphans();
   const keeping = upkeep.run();
   const stopStreams = serveNodeStreams({

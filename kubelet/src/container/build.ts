@@ -9,6 +9,7 @@ import { planVolume } from "../volumes/index.ts";
 import { checkSubPath, resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
 import { expand, unresolvedReferences } from "./expand.ts";
+import { readEnvFile } from "./env-file.ts";
 import { nodeHosts, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
 import { containerName, LABEL, podLabels, sandboxVolumePath, volumeName } from "./names.ts";
 import { containerResources, oomScore } from "./resources.ts";
@@ -136,7 +137,7 @@ export const dnsInput = (run: PodRun) => ({
   node: run.ctx.node.resolvConf(),
 });
 
-async function environment({ run, container }: BuildInput): Promise<ReadonlyMap<string, string>> {
+async function environment({ run, container, sandbox }: BuildInput): Promise<ReadonlyMap<string, string>> {
   const { pod, ctx } = run;
   const namespace = pod.metadata.namespace ?? "";
   const { variables, skipped } = await makeEnvironment({
@@ -144,6 +145,8 @@ async function environment({ run, container }: BuildInput): Promise<ReadonlyMap<
     container: container.spec,
     references: ctx.references.forPod(run.uid),
     services: serviceEnvironment(ctx.services(), namespace, pod.spec?.enableServiceLinks !== false),
+    file: (volume, path) =>
+      readEnvFile(`${ctx.storage.rootOf(sandbox.pid) ?? ""}${sandboxVolumePath(volume)}`, path),
     addresses: { podIPs: podIPs(run), hostIPs: ctx.node.hostIPs },
     allocatable: ctx.node.allocatable,
   });

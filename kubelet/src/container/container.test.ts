@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseResolvConf, podHostname, podHosts, podResolvConf, printResolvConf } from "./dns.ts";
 import { ConfigError, makeEnvironment, type References } from "./env.ts";
+import { parseEnvFile } from "./env-file.ts";
 import { expand, unresolvedReferences } from "./expand.ts";
 import { fieldValue, resourceValue } from "./fields.ts";
 import { containerResources, cpuShares, oomScore } from "./resources.ts";
@@ -51,11 +52,13 @@ describe("the environment", () => {
     configMap: (_, name) => Promise.resolve(name === "settings" ? configMap : undefined),
     secret: (_, name) => Promise.resolve(name === "keys" ? secret : undefined),
   };
+  const files: Record<string, string> = { "v/app.env": "# made by init\nURL = 'http://a?b=c'\n" };
   const make = (container: Parameters<typeof makeEnvironment>[0]["container"]) =>
     makeEnvironment({
       pod: pod(),
       container,
       references,
+      file: (volume, path) => Promise.resolve(files[`${volume}/${path}`]),
       services: new Map([
         ["KUBERNETES_SERVICE_HOST", "10.96.0.1"],
         ["A", "service"],
@@ -99,6 +102,31 @@ describe("the environment", () => {
     await expect(make({ name: "main", envFrom: [{ secretRef: { name: "none" } }] })).rejects.toThrow(
       new ConfigError('secret "none" not found'),
     );
+  });
+
+  test("a file of a volume gives values, and one that does not is an error unless it is optional", async () => {
+    const of = (path: string, key: string, optional: boolean) =>
+      make({
+        name: "main",
+        env: [{ name: "X", valueFrom: { fileKeyRef: { volumeName: "v", path, key, optional } } }],
+      });
+    expect((await of("app.env", "URL", false)).variables.get("X")).toBe("http://a?b=c");
+    expect((await of("app.env", "NONE", true)).variables.has("X")).toBe(false);
+    expect((await of("none.env", "URL", true)).variables.has("X")).toBe(false);
+    await expect(of("app.env", "NONE", false)).rejects.toThrow(ConfigError);
+    await expect(of("none.env", "URL", false)).rejects.toThrow(ConfigError);
+  });
+
+  test("a file of variables is read strictly", () => {
+    const text = "\n  A='one'\n# B='no'\n\tC =  'two\n lines # and all'  \nD=''";
+    expect([...parseEnvFile(text)]).toEqual([
+      ["A", "one"],
+      ["C", "two\n lines # and all"],
+      ["D", ""],
+    ]);
+    expect(parseEnvFile("# nothing").size).toBe(0);
+    for (const wrong of ["A=b", 'A="b"', "A='b' c", "A='b", "A", "='b'"])
+      expect(() => parseEnvFile(`X='1'\n${wrong}`)).toThrow("line 2");
   });
 
   test("services of the namespace are linked, the API's always", () => {

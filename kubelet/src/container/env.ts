@@ -7,6 +7,7 @@ import type {
   Pod,
   Secret,
 } from "@coracle/shared/api/generated/core-v1.ts";
+import { parseEnvFile } from "./env-file.ts";
 import { expand } from "./expand.ts";
 import { fieldValue, resourceValue, type Addresses } from "./fields.ts";
 
@@ -26,6 +27,8 @@ export interface EnvironmentInput {
   readonly container: Pick<Container, "name" | "env" | "envFrom">;
   readonly references: References;
   readonly services: ReadonlyMap<string, string>;
+  /** A file in one of the pod's volumes; undefined when there is none. */
+  readonly file: (volume: string, path: string) => Promise<string | undefined>;
   readonly addresses: Addresses;
   readonly allocatable: Readonly<Record<string, string>>;
 }
@@ -85,6 +88,14 @@ async function valueFrom(variable: EnvVar, input: EnvironmentInput): Promise<str
     if (value !== undefined || optional) return value === undefined ? undefined : utf8(value);
     if (!object) throw new ConfigError(`secret "${name}" not found`);
     throw new ConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
+  }
+  if (from?.fileKeyRef) {
+    const { volumeName, path, key, optional } = from.fileKeyRef;
+    const text = await input.file(volumeName, path);
+    const value = text === undefined ? undefined : parseEnvFile(text).get(key);
+    if (value !== undefined || optional) return value;
+    if (text === undefined) throw new ConfigError(`file "${path}" not found in volume "${volumeName}"`);
+    throw new ConfigError(`environment variable key "${key}" not found in file "${path}"`);
   }
   return "";
 }

@@ -1,4 +1,5 @@
 import { readlink } from "node:fs/promises";
+import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { sysctlName } from "../admission/sysctls.ts";
 import { LABEL, podLabels, sandboxName, sandboxVolumePath, volumeName } from "../container/names.ts";
 import { podHostname } from "../container/dns.ts";
@@ -21,6 +22,9 @@ import { planVolume } from "../volumes/index.ts";
 import { memorySize } from "../volumes/memory-size.ts";
 import type { PodStep } from "./step.ts";
 
+/** The kernel's. */
+const MAX_HOSTNAME = 64;
+
 function specOf(run: PodRun, attempt: number): SandboxSpec {
   const { pod, ctx } = run;
   // An engine has one user namespace for all of its containers; to run the pod in that one would break its author's word.
@@ -28,6 +32,10 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
     throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   const host = pod.spec?.hostNetwork ? ctx.node.containerId : undefined;
   const { hostname } = podHostname(pod, ctx.config.clusterDomain);
+  if (!host && hostname.length > MAX_HOSTNAME)
+    throw new Error(
+      `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${hostname} is too long (${MAX_HOSTNAME} characters is the max, ${hostname.length} characters requested)`,
+    );
   const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [
     sysctlName(name),
     value,
@@ -108,10 +116,9 @@ async function create(run: PodRun, spec: SandboxSpec): Promise<string> {
 function prepareAhead(run: PodRun): void {
   const containers = containersOf(run.pod);
   if (containers.some((c) => c.kind === "init" || c.kind === "sidecar")) return;
-  const plain = containers.filter(
-    ({ kind, spec }) =>
-      kind === "main" && !(spec.volumeMounts ?? []).some((m) => m.subPath || m.subPathExpr) && run.pod.spec,
-  );
+  const readsVolume = ({ volumeMounts = [], env = [] }: Container): boolean =>
+    volumeMounts.some((m) => m.subPath || m.subPathExpr) || env.some((e) => e.valueFrom?.fileKeyRef);
+  const plain = containers.filter(({ kind, spec }) => kind === "main" && !readsVolume(spec));
   // A failure is told, and tried again, when the container is to be started.
   for (const container of plain) prepareContainer(run, container).catch(() => undefined);
 }
