@@ -29,7 +29,7 @@ function withOwnEvents(controller: Controller, parent: ControllerContext): Contr
   const own = (ctx: ControllerContext): ControllerContext => ({ ...ctx, events });
   return {
     ...controller,
-    setup: (ctx) => controller.setup?.(own(ctx)),
+    setup: (ctx, wake) => controller.setup?.(own(ctx), wake),
     reconcile: (key, ctx) => controller.reconcile(key, own(ctx)),
   };
 }

@@ -80,6 +80,11 @@ test("a quota shows what is used, and less when something ends", async () => {
     { subresource: "status" },
   );
   await h.eventually("one pod", async () => (await used())?.["pods"] === "1");
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i", resources }] } };
+  await h.client.create(jobs, { metadata: at("j"), spec: { suspend: true, template } });
+  await h.eventually("a job", async () => (await used())?.["count/jobs.batch"] === "1");
+  await h.client.delete(jobs, at("j"), { propagationPolicy: "Background" });
+  await h.eventually("no job", async () => (await used())?.["count/jobs.batch"] === "0");
 });
 
 test("Endpoints kept by hand are mirrored, and the mirror goes with them", async () => {

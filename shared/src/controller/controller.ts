@@ -23,6 +23,9 @@ export interface Clock {
 /** `undefined`: done. `requeueAfterMs`: look again then, without back-off. A thrown error: again with back-off. */
 export type Result = { readonly requeueAfterMs: number } | undefined | void;
 
+/** Asks for a reconcile of a key, now or in a while. */
+export type Wake = (key: string, afterMs?: number) => void;
+
 /** How changes of one resource map to keys of the controller's own kind. */
 export interface WatchSource {
   readonly resource: Resource<unknown>;
@@ -38,13 +41,15 @@ export interface Controller {
   readonly name: string;
   /** The kind it reconciles; each change enqueues the object's key. */
   readonly for: Resource<unknown>;
+  /** Of the updates of its own kind, those that concern it; all unless given. */
+  concerns?(object: KubeObject, old: KubeObject): boolean;
   /** Kinds it owns by controller reference: a change enqueues the owner. */
   readonly owns?: readonly Resource<unknown>[] | undefined;
   readonly watches?: readonly WatchSource[] | undefined;
   /** Concurrent workers (distinct keys); 5 unless named. */
   readonly workers?: number | undefined;
-  /** Runs once before the workers: adds indexes, handlers of its own. */
-  setup?(ctx: ControllerContext): void;
+  /** Runs once before the workers: adds indexes, handlers of its own. These wake keys for what no watch above tells of. */
+  setup?(ctx: ControllerContext, wake: Wake): void;
   /** Level-based, idempotent, may be stopped at any await. The key may name an object that no longer exists. */
   reconcile(key: string, ctx: ControllerContext): Promise<Result>;
 }

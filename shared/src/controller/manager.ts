@@ -36,7 +36,7 @@ export async function runControllers(
 function prepare(controller: Controller, parent: ControllerContext): () => Promise<void> {
   const context: ControllerContext = { ...parent, log: parent.log.child({ controller: controller.name }) };
   const queue = createWorkQueue();
-  controller.setup?.(context);
+  controller.setup?.(context, (key, afterMs = 0) => queue.addAfter(key, afterMs));
   const unsubscribe = subscribe(controller, context, queue);
   return async () => {
     const stop = (): void => {
@@ -68,7 +68,9 @@ function subscribe(controller: Controller, context: ControllerContext, queue: Wo
     });
   };
   return [
-    watch(controller.for, (object) => [keyOf(object)]),
+    watch(controller.for, (object, old) =>
+      old && controller.concerns?.(object, old) === false ? [] : [keyOf(object)],
+    ),
     ...(controller.owns ?? []).map((resource) =>
       watch(resource, (object, old) => ownerKeys(controller.for, object, old)),
     ),

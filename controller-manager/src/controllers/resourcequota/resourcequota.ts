@@ -29,8 +29,9 @@ import {
 import { inScope } from "@coracle/shared/quota/scopes.ts";
 import { usageOf } from "@coracle/shared/quota/usage.ts";
 import { semanticEqual } from "../../canonical.ts";
-import { discover } from "../../discovery.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
+import { createCountedKinds, type CountedKinds } from "./counted-kinds.ts";
+
 /** What is counted from caches; anything else a quota names is counted by asking. */
 const CACHED = [
   pods,
@@ -45,35 +46,36 @@ const CACHED = [
 /** What no event brings to light (counts of other kinds, overdue deletions) is counted again after this long: upstream's resync. */
 const RESYNC_MS = 5 * 60_000;
 
+/** An outsider's write of the status, and a charge whose write failed after admission, are put right after this long. */
+const STATUS_RECHECK_MS = 30_000;
+
 /** Keeps the used amounts of ResourceQuotas. Admission raises them at once; this lowers them when objects go. */
-export const resourceQuotaController = (): Controller =>
-  defineController({
+export function resourceQuotaController(): Controller {
+  let kinds: CountedKinds;
+  return defineController({
     name: "resourcequota",
     for: resourceQuotas,
-    watches: [
-      {
-        resource: pods,
-        keys: (pod, old, ctx) => (podMatters(pod, old) ? quotasNear(pod, ctx) : []),
-      },
-      { resource: services, keys: (o, old, ctx) => (sameSpec(o, old) ? [] : quotasNear(o, ctx)) },
-      {
-        resource: persistentVolumeClaims,
-        keys: (o, old, ctx) => (sameSpec(o, old) ? [] : quotasNear(o, ctx)),
-      },
-      ...[configMaps, secrets, replicationControllers].map((resource) => ({
-        resource,
-        keys: (o: KubeObject, old: KubeObject | undefined, ctx: ControllerContext) =>
-          old ? [] : quotasNear(o, ctx),
-      })),
-    ],
-    setup(ctx) {
+    // Each admitted write changes a status: what it says is known to be right then, so nothing is recounted at once.
+    concerns: (quota, old) =>
+      !semanticEqual((quota as ResourceQuota).spec?.hard, (old as ResourceQuota).spec?.hard),
+    watches: CACHED.map((resource) => ({
+      resource,
+      keys: (object: KubeObject, old: KubeObject | undefined, ctx: ControllerContext) =>
+        usageMayChange(resource, object, old) ? quotasCounting(ctx, resource, object, old) : [],
+    })),
+    setup(ctx, wake) {
       for (const resource of CACHED) indexByNamespace(ctx.informers.for(resource as Resource<KubeObject>));
+      ctx.informers.for(resourceQuotas).on({ update: (quota) => wake(keyOf(quota), STATUS_RECHECK_MS) });
+      kinds = createCountedKinds((object, name) => {
+        for (const quota of inNamespace(ctx.informers.for(resourceQuotas), object.metadata.namespace))
+          if (quota.spec?.hard?.[name] !== undefined) wake(keyOf(quota));
+      });
     },
     async reconcile(key, ctx): Promise<Result> {
       const quota = ctx.informers.for(resourceQuotas).get(key);
       if (!quota || quota.metadata.deletionTimestamp !== undefined) return undefined;
       const hard = quota.spec?.hard ?? {};
-      const used = await recount(ctx, quota, hard);
+      const used = await recount(ctx, kinds, quota, hard);
       const status = { hard, used };
       if (!semanticEqual(status, quota.status))
         await ctx.client.update(
@@ -84,21 +86,40 @@ export const resourceQuotaController = (): Controller =>
       return { requeueAfterMs: RESYNC_MS };
     },
   });
+}
 
-const quotasNear = (object: KubeObject, ctx: ControllerContext): string[] =>
-  inNamespace(ctx.informers.for(resourceQuotas), object.metadata.namespace).map((q) => keyOf(q));
+/** The quotas of an object's namespace that limit something it uses or has used. */
+function quotasCounting(
+  ctx: ControllerContext,
+  resource: Resource<unknown>,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): string[] {
+  const storage = storageNameOf(resource);
+  const used = { ...(old && usageOf(storage, old)), ...usageOf(storage, object) };
+  return inNamespace(ctx.informers.for(resourceQuotas), object.metadata.namespace)
+    .filter((quota) => Object.keys(used).some((name) => quota.spec?.hard?.[name] !== undefined))
+    .map((quota) => keyOf(quota));
+}
 
-/** Arrival, end, departure and resizing. */
-const podMatters = (pod: Pod, old: Pod | undefined): boolean =>
-  !old ||
+function usageMayChange(
+  resource: Resource<unknown>,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): boolean {
+  if (!old) return true;
+  if (resource === pods) return podMatters(object as Pod, old as Pod);
+  const bySpec = resource === services || resource === persistentVolumeClaims;
+  return bySpec && !semanticEqual(object["spec"], old["spec"]);
+}
+
+/** End and resizing. */
+const podMatters = (pod: Pod, old: Pod): boolean =>
   isTerminal(pod) !== isTerminal(old) ||
   !semanticEqual(
     pod.spec?.containers.map((c) => c.resources),
     old.spec?.containers.map((c) => c.resources),
   );
-
-const sameSpec = (object: KubeObject, old: KubeObject | undefined): boolean =>
-  old !== undefined && semanticEqual(object["spec"], old["spec"]);
 
 /** A pod overdue in its deletion is held up by its node, not by its owner: it uses nothing any more. */
 const isOverdue = (object: KubeObject, now: number): boolean =>
@@ -107,6 +128,7 @@ const isOverdue = (object: KubeObject, now: number): boolean =>
 /** The used amounts of what the quota limits, in the form of quantities; what nothing uses is "0". */
 async function recount(
   ctx: ControllerContext,
+  kinds: CountedKinds,
   quota: ResourceQuota,
   hard: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> {
@@ -131,27 +153,9 @@ async function recount(
     }
   }
   const others = Object.keys(hard).filter((name) => name.startsWith("count/") && !isCached(name));
-  for (const [name, count] of await countOthers(ctx, quota.metadata.namespace ?? "", others))
+  for (const [name, count] of await kinds.count(ctx, quota.metadata.namespace ?? "", others))
     totals.set(name, quantityOf(count));
   return Object.fromEntries([...totals].map(([name, total]) => [name, formatQuantity(total)]));
 }
 
 const isCached = (name: string): boolean => CACHED.some((r) => `count/${storageNameOf(r)}` === name);
-
-/** `count/deployments.apps` and the like, for any resource the API serves. */
-async function countOthers(
-  ctx: ControllerContext,
-  namespace: string,
-  names: readonly string[],
-): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  if (names.length === 0) return counts;
-  const resources = await discover(ctx.client, ctx.signal);
-  for (const name of names) {
-    const resource = resources.find((r) => `count/${storageNameOf(r)}` === name);
-    if (!resource?.namespaced) continue;
-    const page = await ctx.client.list(resource, { namespace, limit: 1, signal: ctx.signal });
-    counts.set(name, page.items.length + (page.metadata.remainingItemCount ?? 0));
-  }
-  return counts;
-}
