@@ -9,7 +9,7 @@ import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
 import type { Registry } from "../registry.ts";
 import { ensure } from "./ensure.ts";
 import { ensureRoles } from "./roles.ts";
-import { systemNamespaces } from "./namespaces.ts";
+import { ensureSystemNamespaces } from "./namespaces.ts";
 
 export interface BootstrapParts {
   readonly registry: Registry;
@@ -21,7 +21,7 @@ export interface BootstrapParts {
 
 /** Sees to it that the objects every cluster has are there. Any number of API servers may do this at once. */
 export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: BootstrapParts): Promise<void> {
-  await Promise.all(systemNamespaces.map((namespace) => ensure(registry, namespace)));
+  await ensureSystemNamespaces(registry);
   const secrets: KubeObject[] = [];
   const clientCa = readIfPresent(join(pki, "ca.crt"));
   if (clientCa) await ensure(registry, authenticationConfigMap(clientCa, readFrontProxy(pki)));

@@ -10,6 +10,7 @@ import { deleteObject } from "../delete-object.ts";
 import type { Registry } from "../registry.ts";
 import { updateObject } from "../update-object.ts";
 import { apiserverUser, ensure, servedFor } from "./ensure.ts";
+import { ensureSystemNamespaces } from "./namespaces.ts";
 
 /** The address of the Service `kubernetes`, the first of the service range. */
 export interface KubernetesService {
@@ -41,11 +42,12 @@ export function ownAddress(subnet: string): string {
 
 /**
  * Keeps the Service `kubernetes` and its endpoints: every API server holds a Lease with its address, and each writes the
- * addresses whose leases are fresh. A server that stops takes its own away; one that is killed disappears with its lease.
+ * addresses whose leases are fresh. The namespaces these live in are looked after too. A server that stops takes its own away; one that is killed disappears with its lease.
  */
 export async function keepKubernetesService(service: KubernetesService, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
+      await ensureSystemNamespaces(service.registry);
       await ensure(service.registry, serviceObject(service));
       await renew(service);
       await publish(service);

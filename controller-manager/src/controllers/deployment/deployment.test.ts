@@ -107,6 +107,26 @@ test("going back to an earlier template reuses its ReplicaSet under a new revisi
   });
 });
 
+test("a revision may be any 64-bit number, as an adopted ReplicaSet's is", async () => {
+  await using h = await start();
+  const labels = { app: "web", pod: "older" };
+  await h.client.create(replicaSets, {
+    metadata: {
+      name: "older",
+      namespace: NAMESPACE,
+      labels,
+      annotations: { "deployment.kubernetes.io/revision": "3546343826724305832" },
+    },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "nginx:0" }] } },
+    },
+  });
+  await h.client.create(deployments, web(1));
+  await complete(h, 1, "3546343826724305833");
+});
+
 test("old ReplicaSets beyond the history limit go", async () => {
   await using h = await start();
   await h.client.create(deployments, web(1, "nginx:0", { revisionHistoryLimit: 1 }));

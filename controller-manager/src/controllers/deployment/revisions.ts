@@ -40,20 +40,27 @@ export const sameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpec 
 export const findNew = (d: Deployment, all: readonly ReplicaSet[]): ReplicaSet | undefined =>
   all.toSorted(oldestFirst).find((rs) => sameTemplate(rs.spec?.template, d.spec?.template));
 
+/** Revisions are 64-bit integers; what is none counts as 0. */
 export const revisionOf = (object: {
   metadata: { annotations?: Record<string, string> | undefined };
-}): number => {
-  const value = Number(object.metadata.annotations?.[REVISION] ?? "0");
-  return Number.isSafeInteger(value) ? value : 0;
+}): bigint => {
+  const text = object.metadata.annotations?.[REVISION] ?? "";
+  return /^-?\d{1,19}$/.test(text) ? BigInt(text) : 0n;
 };
 
-export const nextRevision = (old: readonly ReplicaSet[]): number => Math.max(0, ...old.map(revisionOf)) + 1;
+export const nextRevision = (old: readonly ReplicaSet[]): bigint =>
+  old.map(revisionOf).reduce((highest, revision) => (revision > highest ? revision : highest), 0n) + 1n;
+
+const byRevision = (a: ReplicaSet, b: ReplicaSet): number => {
+  const difference = revisionOf(a) - revisionOf(b);
+  return difference === 0n ? oldestFirst(a, b) : difference < 0n ? -1 : 1;
+};
 
 /** The annotations a ReplicaSet of this Deployment should carry, besides those about its size. */
 export function annotationsFor(
   d: Deployment,
   rs: ReplicaSet | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const annotations: Record<string, string> = { ...rs?.metadata.annotations };
   for (const [key, value] of Object.entries(d.metadata.annotations ?? {}))
@@ -80,7 +87,7 @@ export const templateHash = (d: Deployment): string =>
   hashOf(withoutHash(d.spec?.template), d.status?.collisionCount ?? 0);
 
 /** A new ReplicaSet of the Deployment's present template. */
-export function makeReplicaSet(d: Deployment, revision: number, replicas: number): ReplicaSet {
+export function makeReplicaSet(d: Deployment, revision: bigint, replicas: number): ReplicaSet {
   const hash = templateHash(d);
   const template = d.spec?.template;
   const labels = { ...template?.metadata?.labels, [HASH_LABEL]: hash };
@@ -110,7 +117,7 @@ export function surplusHistory(d: Deployment, old: readonly ReplicaSet[]): Repli
   const surplus = kept.length - (d.spec?.revisionHistoryLimit ?? 10);
   if (surplus <= 0) return [];
   return kept
-    .toSorted((a, b) => revisionOf(a) - revisionOf(b) || oldestFirst(a, b))
+    .toSorted(byRevision)
     .slice(0, surplus)
     .filter(
       (rs) =>

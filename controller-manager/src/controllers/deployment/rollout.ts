@@ -71,7 +71,7 @@ export async function ensureCurrent(r: Rollout, create: boolean): Promise<void> 
   if (r.current) await recordRevision(r, revisions.revisionOf(r.current));
 }
 
-async function refresh(r: Rollout, rs: ReplicaSet, revision: number): Promise<ReplicaSet> {
+async function refresh(r: Rollout, rs: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
   const annotations = revisions.annotationsFor(r.deployment, rs, revision);
   const minReadySeconds = r.deployment.spec?.minReadySeconds ?? 0;
   const sameDelay = (rs.spec?.minReadySeconds ?? 0) === minReadySeconds;
@@ -90,7 +90,7 @@ async function refresh(r: Rollout, rs: ReplicaSet, revision: number): Promise<Re
   );
 }
 
-async function createCurrent(r: Rollout, revision: number): Promise<ReplicaSet> {
+async function createCurrent(r: Rollout, revision: bigint): Promise<ReplicaSet> {
   const d = r.deployment;
   const replicas = newReplicaSetSize(d, r.old, 0);
   const wanted = revisions.makeReplicaSet(d, revision, replicas);
@@ -153,7 +153,7 @@ async function noteProgress(r: Rollout, reason: string, message: string, anew = 
  * The Deployment shows the revision of its present ReplicaSet, for `kubectl rollout history`. Written with the status: it is no
  * change of what is wanted, so no new generation.
  */
-async function recordRevision(r: Rollout, revision: number): Promise<void> {
+async function recordRevision(r: Rollout, revision: bigint): Promise<void> {
   const value = String(revision);
   if (r.deployment.metadata.annotations?.[revisions.REVISION] === value) return;
   const { name = "", namespace } = r.deployment.metadata;

@@ -108,7 +108,7 @@ function usageMayChange(
   old: KubeObject | undefined,
 ): boolean {
   if (!old) return true;
-  if (resource === pods) return podMatters(object as Pod, old as Pod);
+  if (resource === pods) return podMatters(object, old);
   const bySpec = resource === services || resource === persistentVolumeClaims;
   return bySpec && !semanticEqual(object["spec"], old["spec"]);
 }
