@@ -3,6 +3,8 @@ import { healthPaths, type HealthChecks } from "./discovery/health.ts";
 import type { Audit } from "./audit/audit.ts";
 import { createNonResource, type PathHandler } from "./discovery/non-resource.ts";
 import { createOpenApiDocuments } from "./discovery/openapi.ts";
+import { startFlowSchemaStatus } from "./flowcontrol/status.ts";
+import { createClassify } from "./flowcontrol/classify.ts";
 import { createInFlight } from "./http/in-flight.ts";
 import {
   createPipeline,
@@ -75,6 +77,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
   const convert = createConvert(createCallWebhook(reach), signal);
   startCustomResources({ registry, convert, log: options.log, signal });
   startPolicyStatus(registry, options.log, signal);
+  startFlowSchemaStatus(registry, options.log, signal);
   const { registerLocal = false, frontProxy } = options.aggregation ?? {};
   const aggregate = startAggregation({
     registry,
@@ -97,6 +100,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
       ]),
     }),
     inFlight: createInFlight(),
+    classify: createClassify(cache),
     impersonate: options.impersonate,
     observe: options.observe,
     audit: options.audit,

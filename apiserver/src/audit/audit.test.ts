@@ -67,7 +67,8 @@ describe("the audit log", () => {
       now: () => new Date("2026-11-23T10:00:00.5Z"),
     });
     const r = audit(request(headers), i);
-    r.identified(user, { username: "jane", groups: [] });
+    r.identified(user);
+    r.impersonated({ username: "jane", groups: [] });
     r.annotate("authorization.k8s.io/decision", "allow");
     const managed = { metadata: { name: "x", managedFields: [{}] }, data: { password: "hunter2" } };
     r.completed({ code: 201, requestObject: managed, responseObject: managed });
@@ -91,7 +92,7 @@ describe("the audit log", () => {
         impersonatedUser: { username: "jane", groups: [] },
         sourceIPs: ["10.0.0.1"],
         userAgent: "kubectl",
-        objectRef: { resource: "pods", namespace: "a", apiVersion: "v1" },
+        objectRef: { resource: "pods", namespace: "a", name: "x", apiVersion: "v1" },
         responseStatus: { metadata: {}, code: 201 },
         requestReceivedTimestamp: "2026-11-23T10:00:00.500000Z",
         stageTimestamp: "2026-11-23T10:00:00.500000Z",
@@ -111,7 +112,9 @@ describe("the audit log", () => {
     expect(JSON.stringify(both)).not.toContain("managedFields");
   });
 
-  it("never has the content of a Secret or a token, whatever the policy says", () => {
+  it("has the content of a Secret or a token only by a rule that is about them", () => {
+    const named = 'rules: [{level: Request, resources: [{group: "", resources: [secrets]}]}]';
+    expect(JSON.stringify(record(named, info({ resource: "secrets" })))).toContain("hunter2");
     for (const i of [
       info({ resource: "secrets" }),
       info({ resource: "serviceaccounts", subresource: "token" }),

@@ -22,8 +22,12 @@ export interface AuditOptions {
 export interface AuditRecord {
   /** Goes into the response as `audit-id`. */
   readonly id: string;
-  /** The user that the request is made as, and what it asks for, once these are known. Tells that it was received. */
-  identified(user: UserInfo, impersonated?: UserInfo): void;
+  /** Whose request it is, once that is known: the policy decides by it. Tells that the request was received. */
+  identified(user: UserInfo): void;
+  /** That it is made as somebody else. */
+  impersonated(user: UserInfo): void;
+  /** That nobody knows whose request it is. */
+  unauthenticated(): void;
   annotate(key: string, value: string): void;
   /** A response that goes on (a watch) has begun. */
   started(code: number): void;
@@ -39,7 +43,10 @@ export interface AuditOutcome {
 
 export type Audit = (request: ApiRequest, info: RequestInfo) => AuditRecord;
 
-/** Contents of these are never recorded, whatever the policy says: tokens and secrets must not reach a log. */
+/**
+ * Contents of these are recorded only by a rule that names resources: one for everything, which upstream takes at its word, does
+ * not bring passwords and tokens into a log.
+ */
 const secret = new Set(["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"]);
 const maxIdLength = 64;
 
@@ -48,13 +55,13 @@ export function createAudit({ policy, sink, now }: AuditOptions): Audit {
     const received = now();
     const id = givenId(request) ?? randomUUID();
     const annotations: Record<string, string> = {};
-    let who: { user: UserInfo; impersonated?: UserInfo | undefined } | undefined;
+    let user: UserInfo | undefined;
+    let as: UserInfo | undefined;
     let decision: AuditDecision | undefined;
 
     const emit = (stage: AuditStage, outcome?: AuditOutcome): void => {
-      if (!who || !decision || decision.level === "None" || decision.omitStages.has(stage)) return;
-      const { user, impersonated } = who;
-      const level = capped(decision.level, info);
+      if (!user || !decision || decision.level === "None" || decision.omitStages.has(stage)) return;
+      const level = capped(decision, info);
       sink(
         JSON.stringify({
           kind: "Event",
@@ -65,10 +72,10 @@ export function createAudit({ policy, sink, now }: AuditOptions): Audit {
           requestURI: uriOf(request),
           verb: info.verb,
           user: printUser(user),
-          ...(impersonated ? { impersonatedUser: printUser(impersonated) } : {}),
+          ...(as ? { impersonatedUser: printUser(as) } : {}),
           sourceIPs: [request.remoteAddress],
           userAgent: request.headers["user-agent"],
-          ...(info.isResource ? { objectRef: objectRef(info) } : {}),
+          ...(info.isResource ? { objectRef: objectRef(info, outcome) } : {}),
           ...(outcome ? { responseStatus: { metadata: {}, ...statusOf(outcome) } } : {}),
           ...bodies(level, decision, outcome),
           requestReceivedTimestamp: micro(received),
@@ -79,10 +86,17 @@ export function createAudit({ policy, sink, now }: AuditOptions): Audit {
     };
     return {
       id,
-      identified(user, impersonated) {
-        who = { user, impersonated };
-        decision = auditDecision(policy, impersonated ?? user, info);
+      identified(own) {
+        user = own;
+        decision = auditDecision(policy, own, info);
         emit("RequestReceived");
+      },
+      impersonated(other) {
+        as = other;
+      },
+      unauthenticated() {
+        user = nobody;
+        decision = auditDecision(policy, nobody, info);
       },
       annotate(key, value) {
         annotations[key] ??= value;
@@ -102,16 +116,25 @@ const givenId = ({ headers }: ApiRequest): string | undefined => {
 const uriOf = ({ path, query }: ApiRequest): string =>
   query.size > 0 ? `${path}?${query.toString()}` : path;
 
+const nobody: UserInfo = { username: "", groups: [] };
 const printUser = ({ username, uid, groups, extra }: UserInfo) => ({ username, uid, groups, extra });
 
-const objectRef = (info: RequestInfo) => ({
+const objectRef = (info: RequestInfo, outcome: AuditOutcome | undefined) => ({
   resource: info.resource,
   ...(info.namespace ? { namespace: info.namespace } : {}),
-  ...(info.name ? { name: info.name } : {}),
+  ...nameOf(info, outcome),
   ...(info.group ? { apiGroup: info.group } : {}),
   apiVersion: info.version,
   ...(info.subresource ? { subresource: info.subresource } : {}),
 });
+
+/** That of an object being created is not in the path. */
+function nameOf(info: RequestInfo, outcome: AuditOutcome | undefined): { name?: string } {
+  if (info.name || info.verb !== "create") return info.name ? { name: info.name } : {};
+  const object = outcome?.requestObject as { metadata?: { name?: unknown } | null } | null | undefined;
+  const name = object?.metadata?.name;
+  return typeof name === "string" && name ? { name } : {};
+}
 
 function statusOf({ code, status }: AuditOutcome) {
   if (!status) return { code };
@@ -119,9 +142,9 @@ function statusOf({ code, status }: AuditOutcome) {
   return { status: status.status, message, reason, details, code };
 }
 
-function capped(level: AuditLevel, info: RequestInfo): AuditLevel {
+function capped({ level, namesResources }: AuditDecision, info: RequestInfo): AuditLevel {
   const what = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
-  return secret.has(what) && level !== "None" ? "Metadata" : level;
+  return secret.has(what) && !namesResources ? "Metadata" : level;
 }
 
 function bodies(level: AuditLevel, { omitManagedFields }: AuditDecision, outcome: AuditOutcome | undefined) {

@@ -75,6 +75,8 @@ export interface AuditDecision {
   readonly level: AuditLevel;
   readonly omitStages: ReadonlySet<AuditStage>;
   readonly omitManagedFields: boolean;
+  /** Whether the rule is about certain resources. */
+  readonly namesResources: boolean;
 }
 
 /** What is to be recorded of a request. */
@@ -84,6 +86,7 @@ export function auditDecision(policy: AuditPolicy, user: UserInfo, info: Request
     level: rule?.level ?? "None",
     omitStages: new Set([...policy.omitStages, ...(rule?.omitStages ?? [])]),
     omitManagedFields: rule?.omitManagedFields ?? false,
+    namesResources: (rule?.resources?.length ?? 0) > 0,
   };
 }
 

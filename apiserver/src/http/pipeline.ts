@@ -4,6 +4,7 @@ import type { Audit, AuditRecord } from "../audit/audit.ts";
 import type { Aggregate } from "../aggregation/aggregation.ts";
 import { withAnnotations } from "../audit/context.ts";
 import { denied } from "../authz/denied.ts";
+import type { Classify, Flow } from "../flowcontrol/classify.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
 import type { Authorize, Call, Registry } from "../registry/registry.ts";
 import { respondStatus } from "../registry/respond.ts";
@@ -29,6 +30,8 @@ export interface PipelineParts {
   readonly impersonate?: Impersonate | undefined;
   readonly nonResource: NonResourceHandler;
   readonly inFlight?: InFlight | undefined;
+  /** Which FlowSchema a request falls under, for the headers that say so. */
+  readonly classify?: Classify | undefined;
   /** Answers what another server answers for. */
   readonly aggregate?: Aggregate | undefined;
   readonly audit?: Audit | undefined;
@@ -81,32 +84,63 @@ interface Arrived {
 
 async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiResponse> {
   const { request, info } = arrived;
+  let flow: Flow | undefined;
   try {
-    const user = await identify(parts, arrived);
+    const user = await identify(parts, arrived, (who) => (flow = parts.classify?.(who, info)));
     const leave = parts.inFlight?.enter(user, info);
     try {
       const { record } = arrived;
       const annotate = record && ((key: string, value: string): void => record.annotate(key, value));
-      return await withAnnotations(annotate, () => serve(parts, { request, info, user }));
+      return inFlow(flow, await withAnnotations(annotate, () => serve(parts, { request, info, user })));
     } finally {
       leave?.();
     }
   } catch (error) {
-    return respondStatus(request, asApiError(parts, request, error).status);
+    return inFlow(flow, respondStatus(request, asApiError(parts, request, error).status));
   }
 }
 
-/** Who asks, and whether they may. @throws ApiError 401, 403 */
-async function identify(parts: PipelineParts, { request, info, record }: Arrived): Promise<UserInfo> {
+/** Tells the client which FlowSchema and priority level its request fell under. */
+const inFlow = (flow: Flow | undefined, response: ApiResponse): ApiResponse =>
+  flow === undefined
+    ? response
+    : {
+        ...response,
+        headers: {
+          ...response.headers,
+          "x-kubernetes-pf-flowschema-uid": flow.schema,
+          "x-kubernetes-pf-prioritylevel-uid": flow.level,
+        },
+      };
+
+/** Who asks, and whether they may. `classified` is told who before the second question. @throws ApiError 401, 403 */
+async function identify(
+  parts: PipelineParts,
+  { request, info, record }: Arrived,
+  classified?: (user: UserInfo) => void,
+): Promise<UserInfo> {
   const { authorize } = parts.registry;
-  const own = await parts.authenticate(request);
+  const own = await authenticated(parts, { request, info, record });
+  record?.identified(own);
   const user = asksToImpersonate(request.headers)
     ? (parts.impersonate?.(request.headers, own, authorize) ?? own)
     : own;
-  record?.identified(own, user === own ? undefined : user);
+  if (user !== own) record?.impersonated(user);
+  classified?.(user);
   const decision = authorize(user, info);
+  record?.annotate("authorization.k8s.io/decision", decision.allowed ? "allow" : "forbid");
+  record?.annotate("authorization.k8s.io/reason", decision.reason);
   if (!decision.allowed) throw denied(user, info, decision.reason);
   return user;
+}
+
+async function authenticated(parts: PipelineParts, { request, record }: Arrived): Promise<UserInfo> {
+  try {
+    return await parts.authenticate(request);
+  } catch (error) {
+    record?.unauthenticated();
+    throw error;
+  }
 }
 
 function asksToImpersonate(headers: ApiRequest["headers"]): boolean {

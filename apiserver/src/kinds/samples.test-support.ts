@@ -27,7 +27,7 @@ export interface Sample {
   readonly name?: string;
   readonly body: object;
   /** The server writes its status, soon after it is made. */
-  readonly judged?: true;
+  readonly judged?: object;
 }
 
 export const samples: Readonly<Record<string, Sample>> = {
@@ -159,7 +159,7 @@ export const samples: Readonly<Record<string, Sample>> = {
   "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": { body: { spec: { policyName: "sample" } } },
   "MutatingWebhookConfiguration.admissionregistration.k8s.io": { body: { webhooks: [webhook] } },
   "ValidatingAdmissionPolicy.admissionregistration.k8s.io": {
-    judged: true,
+    judged: { observedGeneration: 1 },
     body: { spec: { matchConstraints, validations: [{ expression: "true" }] } },
   },
   "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": {
@@ -173,6 +173,7 @@ export const samples: Readonly<Record<string, Sample>> = {
     body: { addressType: "IPv4", endpoints: [{ addresses: ["10.0.0.1"] }], ports: [{ port: 80 }] },
   },
   "FlowSchema.flowcontrol.apiserver.k8s.io": {
+    judged: { conditions: [{ type: "Dangling", status: "True", reason: "NotFound" }] },
     body: {
       spec: {
         priorityLevelConfiguration: { name: "sample" },

@@ -5,6 +5,8 @@ import type { Registry } from "./registry.ts";
 
 export interface Follow {
   readonly kind: Kind;
+  /** Another kind, any of whose changes may concern all objects. */
+  readonly dependsOn?: Kind | undefined;
   /** Whether an object, as it is, needs work. */
   readonly wants: (object: never) => boolean;
   /** Brings one object up to date; runs again, later and later, after an error. */
@@ -15,14 +17,18 @@ export interface Follow {
 
 /** Follows a kind of cluster scope through the server's own cache. Every server does, so `reconcile` must bear company. */
 export function followKind(registry: Registry, follow: Follow): void {
-  const { kind, wants, reconcile, log, signal } = follow;
+  const { kind, dependsOn, wants, reconcile, log, signal } = follow;
   const queue = createWorkQueue();
   const look = (name: string, object: unknown): void => {
     if (wants(object as never)) queue.add(name);
   };
-  for (const { key, object } of registry.cache.all(kind.storage)) look(key.name, object);
+  const lookAtAll = (): void => {
+    for (const { key, object } of registry.cache.all(kind.storage)) look(key.name, object);
+  };
+  lookAtAll();
   const unsubscribe = registry.cache.onChange(({ type, current: { key, object } }) => {
     if (key.resource === kind.storage && type !== "DELETED") look(key.name, object);
+    else if (key.resource === dependsOn?.storage) lookAtAll();
   });
   const stop = (): void => {
     unsubscribe();
