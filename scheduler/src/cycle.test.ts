@@ -219,6 +219,32 @@ describe("preemption", () => {
   });
 });
 
+test("a claim for one pod keeps out all others, but one of more importance takes its place", () => {
+  const profile = testProfile({
+    ...noVolumes,
+    claim: (_, name) => ({
+      metadata: { name, annotations: { "pv.kubernetes.io/bind-completed": "yes" } },
+      spec: { volumeName: "pv", accessModes: ["ReadWriteOncePod"] },
+    }),
+    volume: () => ({ metadata: { name: "pv" } }),
+  });
+  const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "mine" } }];
+  const cluster = clusterOf(makeNode("a"), makeNode("b"));
+  cluster.setPod(makePod("user", { spec: { volumes, nodeName: "a" } }));
+  const refusalOf = (pod: Pod): Refused => {
+    const result = createCycle(profile, cluster)(podInfo(pod));
+    if (isPlaced(result)) throw new Error(`placed on ${result.node.name}`);
+    return result;
+  };
+  const equal = refusalOf(makePod("equal", { spec: { volumes } }));
+  expect(refusalMessage(equal)).toBe(
+    "0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
+  );
+  const important = makePod("important", { spec: { volumes, priority: 10 } });
+  const found = findPreemption(profile, cluster, podInfo(important), refusalOf(important), []);
+  expect("victims" in found && found.victims.map((v) => v.pod.metadata.name)).toEqual(["user"]);
+});
+
 test("a bound claim pins the pod to where its volume is, a delayed one is decided per node", () => {
   const local = (node: string) => ({
     required: {

@@ -77,6 +77,8 @@ export interface Kind {
   readonly prepareForCreate?: ((object: never, ctx: WriteContext) => void) | undefined;
   /** Runs for updates of the main resource; restores what may not be written through it (status is restored by the registry when `status` is true). */
   readonly prepareForUpdate?: ((object: never, old: never, ctx: WriteContext) => void) | undefined;
+  /** Runs for writes of /status. */
+  readonly prepareForStatusUpdate?: ((object: never, old: never, ctx: WriteContext) => void) | undefined;
   readonly validate?: ((object: never, ctx: WriteContext) => FieldError[]) | undefined;
   readonly validateUpdate?: ((object: never, old: never, ctx: WriteContext) => FieldError[]) | undefined;
   /** What is accepted but advised against, for the client to read; on updates of the main resource and of scale too, with the old state. */
@@ -161,6 +163,7 @@ export interface KindDeclaration<T> {
   readonly setDefaults?: (object: T) => void;
   readonly prepareForCreate?: (object: T, ctx: WriteContext) => void;
   readonly prepareForUpdate?: (object: T, old: T, ctx: WriteContext) => void;
+  readonly prepareForStatusUpdate?: (object: T, old: T, ctx: WriteContext) => void;
   readonly validate?: (object: T, ctx: WriteContext) => FieldError[];
   readonly validateUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
   readonly warnings?: (object: T, old: T | undefined) => string[];

@@ -13,8 +13,11 @@ export const setDefaults = (kind: Kind, object: KubeObject): void =>
 export const prepareForCreate = (kind: Kind, object: KubeObject, ctx: WriteContext): void =>
   (kind.prepareForCreate as OnObject<void> | undefined)?.(object, ctx);
 
-export const prepareForUpdate = (kind: Kind, object: KubeObject, old: KubeObject, ctx: WriteContext): void =>
-  (kind.prepareForUpdate as OnUpdate<void> | undefined)?.(object, old, ctx);
+/** For a write of the object or of its status, as the context says. */
+export function prepareForUpdate(kind: Kind, object: KubeObject, old: KubeObject, ctx: WriteContext): void {
+  const prepare = ctx.subresource === "status" ? kind.prepareForStatusUpdate : kind.prepareForUpdate;
+  (prepare as OnUpdate<void> | undefined)?.(object, old, ctx);
+}
 
 export const validate = (kind: Kind, object: KubeObject, ctx: WriteContext): FieldError[] =>
   (kind.validate as OnObject<FieldError[]> | undefined)?.(object, ctx) ?? [];

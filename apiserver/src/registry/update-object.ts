@@ -124,7 +124,7 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   const scope = admissionScope(request);
   const object = await admitMutate(registry, scope, body, old);
   setDefaults(kind, object);
-  if (request.subresource !== "status") prepareForUpdate(kind, object, old, ctx);
+  prepareForUpdate(kind, object, old, ctx);
   if (kind.generation && request.subresource !== "status")
     object.metadata.generation = nextGeneration(kind, object, old);
   if (!request.tracked) {

@@ -1,5 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { StorageClass } from "@coracle/shared/api/generated/storage-v1.ts";
+import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import { resourceAmount } from "@coracle/shared/meta/quantity.ts";
 import { nodeSelectorMatches } from "@coracle/shared/scheduling/node-affinity.ts";
 import { CycleState, unfit, unresolvable, type Plugin, type Unfit } from "../framework.ts";
@@ -24,15 +25,21 @@ export interface VolumeAccess {
   waitUntilBound(claims: readonly { namespace: string; name: string }[], signal: AbortSignal): Promise<void>;
 }
 
-/** Names of the claims a pod uses, those of generic ephemeral volumes included. */
-export const claimNames = (pod: Pod): string[] =>
-  (pod.spec?.volumes ?? []).flatMap((v) =>
+interface NamedClaim {
+  readonly name: string;
+  /** Made for the pod: by the controller of ephemeral volumes. */
+  readonly ephemeral: boolean;
+}
+const claimsOf = (pod: Pod): NamedClaim[] =>
+  (pod.spec?.volumes ?? []).flatMap((v): NamedClaim[] =>
     v.persistentVolumeClaim
-      ? [v.persistentVolumeClaim.claimName]
+      ? [{ name: v.persistentVolumeClaim.claimName, ephemeral: false }]
       : v.ephemeral
-        ? [`${pod.metadata.name}-${v.name}`]
+        ? [{ name: `${pod.metadata.name}-${v.name}`, ephemeral: true }]
         : [],
   );
+/** Names of the claims a pod uses, those of generic ephemeral volumes included. */
+export const claimNames = (pod: Pod): string[] => claimsOf(pod).map((claim) => claim.name);
 
 const isBound = (claim: PersistentVolumeClaim): boolean =>
   Boolean(claim.spec?.volumeName) &&
@@ -62,6 +69,8 @@ function fits(volume: PersistentVolume, claim: PersistentVolumeClaim, node: Node
     return false;
   if (!(claim.spec?.accessModes ?? []).every((mode) => volume.spec?.accessModes?.includes(mode)))
     return false;
+  const { selector } = claim.spec ?? {};
+  if (selector && !selectorFromObject(selector).matches(volume.metadata.labels)) return false;
   if ((volume.spec?.volumeMode ?? "Filesystem") !== (claim.spec?.volumeMode ?? "Filesystem")) return false;
   return node.node !== undefined && nodeSelectorMatches(volume.spec?.nodeAffinity?.required, node.node);
 }
@@ -73,9 +82,14 @@ export function createVolumeBinding(access: VolumeAccess): Plugin {
   const sort = (pod: PodInfo): Claims | Unfit => {
     const bound: PersistentVolume[] = [];
     const delayed: PersistentVolumeClaim[] = [];
-    for (const claimName of claimNames(pod.pod)) {
+    for (const { name: claimName, ephemeral } of claimsOf(pod.pod)) {
       const claim = access.claim(pod.namespace, claimName);
-      if (!claim) return unresolvable(`persistentvolumeclaim "${claimName}" not found`);
+      if (!claim)
+        return unresolvable(
+          ephemeral
+            ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claimName}"`
+            : `persistentvolumeclaim "${claimName}" not found`,
+        );
       if (claim.metadata.deletionTimestamp)
         return unresolvable(`persistentvolumeclaim "${claimName}" is being deleted`);
       if (claim.status?.phase === "Lost")
@@ -183,23 +197,38 @@ export function createVolumeBinding(access: VolumeAccess): Plugin {
   };
 }
 
-/** A claim that only one pod may use (ReadWriteOncePod) is free, or the pod waits (KEP-2485). */
+/** A claim that only one pod may use (ReadWriteOncePod) is free, or the pod waits or preempts its user (KEP-2485). */
 export function createVolumeRestrictions(access: Pick<VolumeAccess, "claim">): Plugin {
+  const plugin = "VolumeRestrictions";
+  interface Conflicts {
+    readonly exclusive: readonly string[];
+    users: number;
+  }
+  const uses = (pod: PodInfo, other: PodInfo, exclusive: readonly string[]): boolean =>
+    other.namespace === pod.namespace && claimNames(other.pod).some((c) => exclusive.includes(c));
   return {
-    name: "VolumeRestrictions",
-    preFilter(pod, cluster) {
+    name: plugin,
+    preFilter(pod, cluster, state) {
       const exclusive = claimNames(pod.pod).filter((c) =>
         access.claim(pod.namespace, c)?.spec?.accessModes?.includes("ReadWriteOncePod"),
       );
       if (exclusive.length === 0) return undefined;
+      let users = 0;
       for (const node of cluster.nodes)
-        for (const other of node.pods.values())
-          if (other.namespace === pod.namespace && claimNames(other.pod).some((c) => exclusive.includes(c)))
-            return unfit(
-              "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
-            );
+        for (const other of node.pods.values()) if (uses(pod, other, exclusive)) users += 1;
+      state.set(plugin, { exclusive, users } satisfies Conflicts);
       return undefined;
     },
+    simulate(pod, other, _node, by, state) {
+      const conflicts = state.get<Conflicts>(plugin);
+      if (conflicts && uses(pod, other, conflicts.exclusive)) conflicts.users += by;
+    },
+    filter: (_pod, _node, state) =>
+      (state.get<Conflicts>(plugin)?.users ?? 0) > 0
+        ? unfit(
+            "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+          )
+        : undefined,
     helps: (event) => event.kind === "pod-deleted" || event.kind === "volume",
   };
 }

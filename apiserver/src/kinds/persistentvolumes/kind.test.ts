@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import type { PersistentVolume } from "@coracle/shared/api/generated/core-v1.ts";
+import { contextFor } from "../arbitrary.test-support.ts";
+import { prepareForUpdate } from "../../registry/strategy.ts";
 import { columnNames, created, refusals, row, updateRefusals } from "../kind.test-support.ts";
 import { persistentVolumes } from "./kind.ts";
 
@@ -50,6 +52,18 @@ test("what it is made of stays", () => {
     "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation",
     'volumeMode: Invalid value: "Block": field is immutable',
   ]);
+});
+
+test("a status with another phase tells when that began", () => {
+  const volume = (phase: string): PersistentVolume => ({
+    metadata: { name: "v" },
+    status: { phase, lastPhaseTransitionTime: "2026-01-01T00:00:00Z" },
+  });
+  const ctx = contextFor({ subresource: "status", now: () => new Date("2026-02-02T02:02:02.5Z") });
+  const [same, other] = [volume("Bound"), volume("Released")];
+  for (const next of [same, other]) prepareForUpdate(persistentVolumes, next, volume("Bound"), ctx);
+  expect(same.status?.lastPhaseTransitionTime).toBe("2026-01-01T00:00:00Z");
+  expect(other.status?.lastPhaseTransitionTime).toBe("2026-02-02T02:02:02Z");
 });
 
 test("a line", () => {

@@ -19,6 +19,12 @@ export const persistentVolumes = defineKind<PersistentVolume>({
   prepareForCreate: (volume, ctx) => {
     volume.status = { phase: "Pending", lastPhaseTransitionTime: seconds(ctx.now()) };
   },
+  prepareForStatusUpdate: (volume, old, ctx) => {
+    const { status } = volume;
+    const told = status?.lastPhaseTransitionTime !== old.status?.lastPhaseTransitionTime;
+    if (status && status.phase !== old.status?.phase && !told)
+      status.lastPhaseTransitionTime = seconds(ctx.now());
+  },
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
   warnings,

@@ -22,6 +22,8 @@ import { bestMatch, classOf, isClaimedBy, suits } from "./match.ts";
 
 export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 export const PROVISIONER = "volume.kubernetes.io/storage-provisioner";
+/** The name it had before; provisioners that are older still look there. */
+const PROVISIONER_BETA = "volume.beta.kubernetes.io/storage-provisioner";
 const BIND_COMPLETED = "pv.kubernetes.io/bind-completed";
 const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
 
@@ -192,7 +194,7 @@ async function askForVolume(
     );
   } else if (cls.provisioner !== "kubernetes.io/no-provisioner") {
     if (claim.metadata.annotations?.[PROVISIONER] !== cls.provisioner) {
-      const annotations = { [PROVISIONER]: cls.provisioner };
+      const annotations = { [PROVISIONER_BETA]: cls.provisioner, [PROVISIONER]: cls.provisioner };
       const { name = "", namespace } = claim.metadata;
       await ctx.client.patch(
         persistentVolumeClaims,

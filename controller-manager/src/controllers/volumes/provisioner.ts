@@ -135,38 +135,43 @@ export function volumeFor(claim: PersistentVolumeClaim, cls: StorageClass, node:
   };
 }
 
+/** What cannot be asked of a directory on a node. Pure. */
+function refusal({ spec }: PersistentVolumeClaim): string | undefined {
+  if (spec?.selector) return "claim Selector is not supported";
+  if (spec?.volumeMode === "Block") return "block volumes are not supported";
+  const source = spec?.dataSourceRef ?? spec?.dataSource;
+  if (source) return `a volume cannot be made from the ${source.kind} "${source.name}"`;
+  return spec?.volumeAttributesClassName
+    ? `the VolumeAttributesClass "${spec.volumeAttributesClassName}" is not supported`
+    : undefined;
+}
+
 async function provision(
   ctx: ControllerContext,
   claim: PersistentVolumeClaim,
   cls: StorageClass,
   node: Node,
 ): Promise<void> {
-  if (claim.spec?.volumeMode === "Block") {
+  const fail = (why: string): void =>
     ctx.events.record(
       claim,
       "Warning",
       "ProvisioningFailed",
-      `failed to provision volume with StorageClass "${classOf(claim)}": block volumes are not supported`,
+      `failed to provision volume with StorageClass "${classOf(claim)}": ${why}`,
     );
-    return;
-  }
+  const why = refusal(claim);
+  if (why !== undefined) return fail(why);
+  const { namespace, name } = claim.metadata;
+  const begun = `External provisioner is provisioning volume for claim "${namespace}/${name}"`;
+  ctx.events.record(claim, "Normal", "Provisioning", begun);
   const volume = volumeFor(claim, cls, node);
   try {
     await ctx.client.create(persistentVolumes, volume, { signal: ctx.signal });
-    ctx.events.record(
-      claim,
-      "Normal",
-      "ProvisioningSucceeded",
-      `Successfully provisioned volume ${volume.metadata.name}`,
-    );
+    const done = `Successfully provisioned volume ${volume.metadata.name}`;
+    ctx.events.record(claim, "Normal", "ProvisioningSucceeded", done);
   } catch (error) {
     if (isAlreadyExists(error)) return;
-    ctx.events.record(
-      claim,
-      "Warning",
-      "ProvisioningFailed",
-      `failed to provision volume with StorageClass "${classOf(claim)}": ${messageOf(error)}`,
-    );
+    fail(messageOf(error));
     throw error;
   }
 }

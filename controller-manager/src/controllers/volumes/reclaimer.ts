@@ -8,7 +8,7 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { hostnameOf, nodeOf, VOLUMES } from "./provisioner.ts";
+import { hostnameOf, nodeOf, PROVISIONED_BY, VOLUMES } from "./provisioner.ts";
 
 /** Keeps volumes' phases, and takes volumes back whose claim is gone, as their policy says. */
 
@@ -39,7 +39,7 @@ export const volumeReclaimer = (image: string): Controller =>
     },
     async reconcile(key, ctx): Promise<Result> {
       const volume = ctx.informers.for(persistentVolumes).get(key);
-      if (!volume || volume.metadata.deletionTimestamp !== undefined) return;
+      if (!volume) return;
       const ref = volume.spec?.claimRef;
       if (!ref?.uid) return setPhase(ctx, volume, "Available");
       const claimKey = `${ref.namespace}/${ref.name}`;
@@ -49,11 +49,28 @@ export const volumeReclaimer = (image: string): Controller =>
         return bound ? setPhase(ctx, volume, "Bound") : undefined;
       }
       if (!(await isClaimGone(ctx, ref.namespace, ref.name ?? "", ref.uid))) return;
-      await setPhase(ctx, volume, "Released");
-      if (volume.spec?.persistentVolumeReclaimPolicy === "Delete" && nodeOf(volume) !== undefined)
-        await remove(ctx, volume, image);
+      // One that failed to be taken back stays so until somebody looks after it.
+      if (volume.status?.phase !== "Failed") await setPhase(ctx, volume, "Released");
+      await reclaim(ctx, volume, image);
     },
   });
+
+/** As the policy says. One that is being deleted is nobody's any more: its data is the administrator's to remove. */
+async function reclaim(ctx: ControllerContext, volume: PersistentVolume, image: string): Promise<void> {
+  const policy = volume.spec?.persistentVolumeReclaimPolicy;
+  if (policy === "Retain" || volume.metadata.deletionTimestamp !== undefined) return;
+  if (policy === "Delete" && nodeOf(volume) !== undefined) return remove(ctx, volume, image);
+  // Others have their own provisioners, which delete what they made.
+  if (volume.metadata.annotations?.[PROVISIONED_BY] !== undefined || volume.spec?.csi) return;
+  if (volume.status?.phase === "Failed") return;
+  const message =
+    policy === "Delete"
+      ? `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`
+      : "no volume plugin found for recycling";
+  const reason = policy === "Delete" ? "VolumeFailedDelete" : "VolumeFailedRecycle";
+  await setPhase(ctx, volume, "Failed", message);
+  ctx.events.record(volume, "Warning", reason, message);
+}
 
 function volumesOfClaim(claim: KubeObject, ctx: ControllerContext): string[] {
   const key = `${claim.metadata.namespace}/${claim.metadata.name}`;
@@ -76,13 +93,18 @@ async function isClaimGone(
   return claim?.metadata.uid !== uid;
 }
 
-async function setPhase(ctx: ControllerContext, volume: PersistentVolume, phase: string): Promise<void> {
+async function setPhase(
+  ctx: ControllerContext,
+  volume: PersistentVolume,
+  phase: string,
+  message: string | null = null,
+): Promise<void> {
   if (volume.status?.phase === phase) return;
   const { name = "" } = volume.metadata;
   await ctx.client.patch(
     persistentVolumes,
     { name },
-    { type: "merge", body: { status: { phase } } },
+    { type: "merge", body: { status: { phase, message } } },
     { subresource: "status", signal: ctx.signal },
   );
 }

@@ -138,6 +138,67 @@ test("a volume made by hand is bound; a retained one is only released", async ()
   });
 });
 
+test("a volume deleted while in use goes when its claim has gone", async () => {
+  await using h = await start();
+  const disk = { name: "disk" };
+  await h.client.create(persistentVolumes, {
+    metadata: { ...disk, finalizers: ["kubernetes.io/pv-protection"] },
+    spec: {
+      capacity: { storage: "5Gi" },
+      accessModes: ["ReadWriteOnce"],
+      persistentVolumeReclaimPolicy: "Retain",
+      hostPath: { path: "/data" },
+    },
+  });
+  await h.client.create(persistentVolumeClaims, claim({ storageClassName: "" }));
+  await bound(h);
+  await h.client.delete(persistentVolumes, disk);
+  expect((await h.client.get(persistentVolumes, disk)).status?.phase).toBe("Bound");
+  await h.client.delete(persistentVolumeClaims, at);
+  await h.eventually("gone", () => gone(h.client.get(persistentVolumes, disk)));
+});
+
+test("nobody can delete what an administrator's volume holds: it is failed, and says so once", async () => {
+  await using h = await start();
+  await h.client.create(persistentVolumes, {
+    metadata: { name: "disk" },
+    spec: {
+      capacity: { storage: "5Gi" },
+      accessModes: ["ReadWriteOnce"],
+      persistentVolumeReclaimPolicy: "Delete",
+      hostPath: { path: "/data" },
+    },
+  });
+  await h.client.create(persistentVolumeClaims, claim({ storageClassName: "" }));
+  await bound(h);
+  await h.client.delete(persistentVolumeClaims, at);
+  const failed = await h.eventually("failed", async () => {
+    const v = await h.client.get(persistentVolumes, { name: "disk" });
+    return v.status?.phase === "Failed" && v;
+  });
+  expect(failed.status?.message).toMatch(/no deletable volume plugin matched$/);
+  expect(h.events.filter((e) => e.startsWith("VolumeFailedDelete"))).toHaveLength(1);
+});
+
+test.each([
+  [{ volumeMode: "Block" }, "block volumes are not supported"],
+  [
+    { dataSource: { kind: "PersistentVolumeClaim", name: "x" } },
+    "cannot be made from the PersistentVolumeClaim",
+  ],
+  [{ volumeAttributesClassName: "gold" }, 'the VolumeAttributesClass "gold" is not supported'],
+])("a claim that asks for more than a directory is told: %j", async (spec, why) => {
+  await using h = await start();
+  await addClass(h);
+  await h.client.create(nodes, { metadata: { name: "n1", labels: { "kubernetes.io/hostname": "n1" } } });
+  const wanted = claim({ storageClassName: "standard", ...spec });
+  wanted.metadata.annotations = { "volume.kubernetes.io/selected-node": "n1" };
+  await h.client.create(persistentVolumeClaims, wanted);
+  await h.eventually("it is told", () =>
+    Promise.resolve(h.events.some((e) => e.startsWith("ProvisioningFailed") && e.includes(why))),
+  );
+});
+
 test("the smallest free volume that suits is chosen", () => {
   const volume = (name: string, storage: string, claimed = false) => ({
     metadata: { name },
