@@ -30,6 +30,7 @@ export function createOutcomes(
     const old = podCondition(pod, condition.type);
     return {
       ...condition,
+      observedGeneration: pod.metadata.generation,
       lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : formatTime(now()),
     };
   };

@@ -47,7 +47,7 @@ export async function deleteObject(registry: Registry, request: DeleteRequest): 
   for (let attempt = 1; ; attempt++) {
     current ??= await readFresh(registry, key);
     if (!current) throw notFound(groupResource(kind), request.name);
-    const refused = preconditionError(request, current);
+    const refused = deletionConflict(request, current);
     if (refused) {
       // The cache may be behind what the client has seen.
       if (attempt > 1) throw refused;
@@ -92,8 +92,8 @@ const admit = (registry: Registry, request: DeleteRequest, old: KubeObject): Pro
   );
 
 /** Undefined when the object is the one that the client means. */
-function preconditionError(
-  { served, name, deletion }: DeleteRequest,
+export function deletionConflict(
+  { served, name, deletion }: Pick<DeleteRequest, "served" | "name" | "deletion">,
   current: CachedObject,
 ): Error | undefined {
   // Upstream names the kind here, where all other conflicts name the resource.

@@ -12,8 +12,10 @@ export interface Rewrite {
   readonly namespace: string;
   readonly name: string;
   readonly dryRun: boolean;
+  /** Begin with what is stored, even where the cache may be a little behind. */
+  readonly fresh?: boolean;
   /** Changes a copy of the stored object in place; runs again after a lost race. */
-  readonly change: (object: KubeObject) => void;
+  readonly change: (object: KubeObject, current: CachedObject) => void;
 }
 
 const maxAttempts = 10;
@@ -25,7 +27,7 @@ const maxAttempts = 10;
 export async function rewriteObject(registry: Registry, rewrite: Rewrite): Promise<CachedObject> {
   const { kind, name } = rewrite;
   const key = keyFor(kind, rewrite.namespace, name);
-  let current = registry.cache.get(key);
+  let current = rewrite.fresh ? undefined : registry.cache.get(key);
   for (let attempt = 1; ; attempt++) {
     if (!current) {
       const stored = await registry.store.get(key);
@@ -33,7 +35,7 @@ export async function rewriteObject(registry: Registry, rewrite: Rewrite): Promi
     }
     if (!current) throw notFound(groupResource(kind), name);
     const object = clone(current.object);
-    rewrite.change(object);
+    rewrite.change(object, current);
     const text = storageText(object);
     if (rewrite.dryRun) return notWritten(key, current.revision, text);
     try {

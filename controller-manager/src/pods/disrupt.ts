@@ -18,6 +18,7 @@ export async function markDisrupted(ctx: ControllerContext, pod: Pod, disruption
     return;
   const next = {
     type: "DisruptionTarget",
+    observedGeneration: pod.metadata.generation,
     status: "True",
     reason: disruption.reason,
     message: disruption.message,

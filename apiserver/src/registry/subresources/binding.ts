@@ -86,6 +86,7 @@ function assign(pod: Pod, { metadata, target }: Binding, now: Date): void {
   if (Object.keys(pod.metadata.labels).length === 0) delete pod.metadata.labels;
   const condition = {
     type: "PodScheduled",
+    observedGeneration: pod.metadata.generation,
     status: "True",
     lastProbeTime: undefined,
     lastTransitionTime: timestamp(now),

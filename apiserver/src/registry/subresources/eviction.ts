@@ -4,8 +4,9 @@ import { badRequest, internalError } from "@coracle/shared/errors.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import type { ApiResponse } from "../../request.ts";
 import { admitMutate, admitValidate } from "../admission.ts";
-import { deleteObject } from "../delete-object.ts";
-import { validateDeletion } from "../delete-options.ts";
+import { timestamp } from "../create-object.ts";
+import { deleteObject, deletionConflict } from "../delete-object.ts";
+import { validateDeletion, type Deletion } from "../delete-options.ts";
 import { readNamed } from "../get.ts";
 import type { Call, Registry } from "../registry.ts";
 import { rewriteObject } from "../rewrite.ts";
@@ -47,16 +48,63 @@ async function create(registry: Registry, call: Call): Promise<ApiResponse> {
   await admitValidate(registry, scope, await admitMutate(registry, scope, body));
   const pod = (await readNamed(registry, call)).object as Pod;
   if (!mayIgnoreBudget(pod)) await agree(registry, pod, deletion.dryRun);
+  // The pod that the budget was charged for, and no other of its name.
+  const agreed = { ...deletion, uid: deletion.uid ?? pod.metadata.uid };
   await deleteObject(registry, {
     served: call.served,
     namespace: info.namespace,
     name: info.name,
     user,
     warn,
-    // The pod that the budget was charged for, and no other of its name.
-    deletion: { ...deletion, uid: deletion.uid ?? pod.metadata.uid },
+    deletion: agreed.dryRun ? agreed : await announce(registry, call, agreed),
   });
   return respondSuccess(request, 201);
+}
+
+/**
+ * Says in the pod's status that it is evicted, so that its owner can tell this from a failure of its own.
+ * @returns the deletion of the pod as it is with that @throws ApiError 404, 409
+ */
+async function announce(
+  registry: Registry,
+  { served: pods, info }: Call,
+  deletion: Deletion,
+): Promise<Deletion> {
+  const { namespace, name } = info;
+  const written = await rewriteObject(registry, {
+    kind: pods.kind,
+    namespace,
+    name,
+    dryRun: false,
+    fresh: true,
+    change: (object, current) => {
+      const refused = deletionConflict({ served: pods, name, deletion }, current);
+      if (refused) throw refused;
+      markEvicted(object as Pod, registry.now());
+    },
+  });
+  return deletion.resourceVersion === undefined
+    ? deletion
+    : { ...deletion, resourceVersion: String(written.revision) };
+}
+
+function markEvicted(pod: Pod, now: Date): void {
+  const conditions = pod.status?.conditions ?? [];
+  const before = conditions.find((c) => c.type === "DisruptionTarget");
+  pod.status = {
+    ...pod.status,
+    conditions: [
+      ...conditions.filter((c) => c !== before),
+      {
+        type: "DisruptionTarget",
+        observedGeneration: pod.metadata.generation,
+        status: "True",
+        lastTransitionTime: (before?.status === "True" && before.lastTransitionTime) || timestamp(now),
+        reason: "EvictionByEvictionAPI",
+        message: "Eviction API: evicting",
+      },
+    ],
+  };
 }
 
 /** Charges the pod's budget, if it has one. @throws ApiError 429 when that allows no disruption now */

@@ -1,3 +1,4 @@
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { describe, expect, it } from "vitest";
 import { startInProcess } from "../../testing/in-process.ts";
 import { raw, rawPatch } from "../../testing/raw.ts";
@@ -100,7 +101,32 @@ describe("eviction", () => {
     await using api = await startInProcess();
     await run(api, "p");
     expect((await evict(api)).body).toMatchObject({ status: "Success", code: 201 });
-    expect((await raw(api, "GET", `${pods}/p`)).body.metadata.deletionTimestamp).toBeDefined();
+    const { body } = await raw<Pod>(api, "GET", `${pods}/p`);
+    expect(body.metadata.deletionTimestamp).toBeDefined();
+    expect(body.status?.conditions).toContainEqual({
+      type: "DisruptionTarget",
+      status: "True",
+      reason: "EvictionByEvictionAPI",
+      message: "Eviction API: evicting",
+      observedGeneration: 1,
+      lastTransitionTime: expect.any(String),
+    });
+  });
+
+  it("touches no pod but the one that is meant", async () => {
+    await using api = await startInProcess();
+    await run(api, "p");
+    const { body: before } = await raw(api, "GET", `${pods}/p`);
+    const refused = await raw(api, "POST", `${pods}/p/eviction`, {
+      body: {
+        apiVersion: "policy/v1",
+        kind: "Eviction",
+        metadata: { name: "p", namespace: "default" },
+        deleteOptions: { preconditions: { uid: "another" } },
+      },
+    });
+    expect(refused.status).toBe(409);
+    expect((await raw(api, "GET", `${pods}/p`)).body).toEqual(before);
   });
 
   it("asks the budget, and charges it", async () => {

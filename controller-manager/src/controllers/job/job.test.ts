@@ -145,9 +145,9 @@ test("a failure policy can fail the Job at once", async () => {
   );
 });
 
-test("suspending takes the pods away, resuming brings them back", async () => {
+test("suspending takes the pods away, which is no failure of theirs, resuming brings them back", async () => {
   await using h = await start();
-  await h.client.create(jobs, job({ completions: 2, parallelism: 2 }));
+  await h.client.create(jobs, job({ completions: 2, parallelism: 2, backoffLimit: 0 }));
   await h.eventually("two pods", async () => (await h.client.get(jobs, at)).status?.active === 2);
   await h.client.patch(jobs, at, { type: "merge", body: { spec: { suspend: true } } });
   await h.eventually("suspended", async () => {
@@ -164,6 +164,9 @@ test("suspending takes the pods away, resuming brings them back", async () => {
   await h.client.patch(jobs, at, { type: "merge", body: { spec: { suspend: false } } });
   await h.eventually("resumed", async () => {
     const j = await h.client.get(jobs, at);
-    return j.status?.startTime !== undefined && reasonOf(j, "Suspended") === undefined;
+    return j.status?.active === 2 && reasonOf(j, "Suspended") === undefined && j;
   });
+  const { status } = await h.client.get(jobs, at);
+  expect(status?.failed).toBeUndefined();
+  expect(status?.startTime).toBeDefined();
 });

@@ -8,6 +8,7 @@ import { demandOf, pendingIndexes } from "./decide.ts";
 import type { JobMemory } from "./memory.ts";
 import { choosePodsToRemove, failuresOf, isIndexed, templateFor } from "./pods.ts";
 import type { JobState } from "./state.ts";
+import { releasePods } from "./tracking.ts";
 
 const BURST = 500;
 
@@ -20,6 +21,8 @@ export async function managePods(
   const demand = demandOf(state);
   const surplus = choosePodsToRemove(state.job, state.active, demand.remove).slice(0, BURST);
   if (surplus.length > 0) {
+    // Pods that are no longer wanted have not failed: they are let go uncounted.
+    await releasePods(ctx, memory.tracking, state.job, surplus);
     await removePods(ctx, memory, state, surplus);
     return undefined;
   }
