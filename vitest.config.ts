@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** End-to-end files that leave the cluster shaken come after all others, in this order. */
-const LAST = ["node-loss.e2e.ts", "chaos.e2e.ts"];
+const LAST = ["kubelet-crash.e2e.ts", "node-loss.e2e.ts", "chaos.e2e.ts"];
 
 /** A busy machine makes a test slow, not wrong. */
 const PATIENT = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };

@@ -43,6 +43,8 @@ export interface EvictionOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly now?: (() => number) | undefined;
+  /** A clock that never jumps: a threshold's grace is counted on it. */
+  readonly steady?: (() => number) | undefined;
   readonly transitionMs?: number | undefined;
   /** The longest grace a soft eviction leaves a pod. */
   readonly maxGraceSeconds?: number | undefined;
@@ -72,6 +74,7 @@ const DISK_AGE_MS = 10_000;
 
 export function createEvictionManager(options: EvictionOptions): EvictionManager {
   const { thresholds, log, signal, now = Date.now, transitionMs = TRANSITION_MS } = options;
+  const steady = options.steady ?? (() => performance.now());
   let state: PressureState = NO_PRESSURE;
   let shown: ReadonlySet<PressureCondition> = new Set();
   let near = false;
@@ -79,14 +82,14 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
   const evicted = new Set<string>();
 
   const showConditions = (): void => {
-    const next = new Set(PRESSURES.filter((type) => hasCondition(state, type, now(), transitionMs)));
+    const next = new Set(PRESSURES.filter((type) => hasCondition(state, type, steady(), transitionMs)));
     const same = next.size === shown.size && [...next].every((type) => shown.has(type));
     shown = next;
     if (!same) options.onConditions();
   };
   const take = async (): Promise<Observation> => {
     const observation = await options.observe();
-    state = nextPressure(state, thresholds, observation, now());
+    state = nextPressure(state, thresholds, observation, steady());
     near = thresholds.some((threshold) => isNear(threshold, observation));
     showConditions();
     return observation;

@@ -47,14 +47,15 @@ export async function serveStaticPods(options: StaticPodServiceOptions): Promise
       deletionGracePeriodSeconds: graceSeconds,
     };
     kubelet.pods.setPod({ ...pod, metadata }, "static");
-    const deadline = now() + graceSeconds * 1000 + AFTERWARDS_MS;
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(deadline - now())]);
+    const limitMs = graceSeconds * 1000 + AFTERWARDS_MS;
+    const deadline = ctx.steady() + limitMs;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     await options.ended(pod, limit).catch((error: unknown) => {
       if (!signal.aborted)
         log.warn({ err: error, pod: pod.metadata.name }, "a static pod has not ended in time");
     });
     kubelet.pods.removePod(uid);
-    while (kubelet.pods.get(uid) && now() < deadline && !signal.aborted)
+    while (kubelet.pods.get(uid) && ctx.steady() < deadline && !signal.aborted)
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
   };
   const keeper = createMirrorKeeper({

@@ -71,11 +71,11 @@ export async function walk(
   return { bytes, inodes };
 }
 
-/** A meter; `measureNow` and `now` are others in tests. */
+/** A meter; `measureNow` and the clock, which must never jump, are others in tests. */
 export function createDiskMeter(
   signal: AbortSignal,
   measureNow: typeof walk = walk,
-  now: () => number = Date.now,
+  now: () => number = () => performance.now(),
 ): DiskMeter {
   const entries = new Map<string, Entry>();
   let line: Promise<unknown> = Promise.resolve();
@@ -100,7 +100,7 @@ export function createDiskMeter(
       const found = await measureNow(path, signal);
       entry.doneAt = now();
       entry.tookMs = entry.doneAt - start;
-      entry.usage = found && { ...found, atMs: entry.doneAt };
+      entry.usage = found && { ...found, atMs: Date.now() };
       return entry.usage;
     } finally {
       entry.running = undefined;

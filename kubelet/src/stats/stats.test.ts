@@ -153,6 +153,7 @@ describe("the summary", () => {
       signal: never,
       host: testHost(() => clock * 1e6),
       now: () => clock,
+      steady: () => clock,
       startedAt: 0,
     });
     return { stats, asked, later: (ms: number) => (clock += ms) };

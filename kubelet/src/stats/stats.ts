@@ -26,6 +26,8 @@ export interface StatsOptions {
   readonly host?: HostReader | undefined;
   readonly meter?: DiskMeter | undefined;
   readonly now?: (() => number) | undefined;
+  /** A clock that never jumps. */
+  readonly steady?: (() => number) | undefined;
   readonly startedAt?: number | undefined;
 }
 
@@ -45,7 +47,7 @@ const DISK_AGE_MS = 60_000;
 
 /** Nothing runs in the background: speeds come from the reading before, or from a second one taken at once when there is none. */
 export function createStats(options: StatsOptions): Stats {
-  const { signal, now = Date.now } = options;
+  const { signal, now = Date.now, steady = () => performance.now() } = options;
   const host = options.host ?? createHostReader();
   const rates = createRates();
   const sources = {
@@ -72,8 +74,8 @@ export function createStats(options: StatsOptions): Stats {
     return takeReading(sources, rates);
   };
   const reading = (): Promise<Reading> => {
-    if (last && now() - last.at < FRESH_MS) return last.reading;
-    const taken = { at: now(), reading: read() };
+    if (last && steady() - last.at < FRESH_MS) return last.reading;
+    const taken = { at: steady(), reading: read() };
     last = taken;
     // The next one asks anew; this failure is for who waits for it.
     taken.reading.catch(() => {
