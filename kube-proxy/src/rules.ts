@@ -13,16 +13,18 @@ export interface Fragment {
   readonly services: ReadonlyMap<string, string>;
   /** `protocol . port` → verdict. */
   readonly nodePorts: ReadonlyMap<string, string>;
-  /** UDP flows whose connection tracking entry would outlive their endpoint: `address port endpoint`. */
-  readonly udpFlows: ReadonlySet<string>;
+  /** Where UDP to `address port` (`* port` for a node port) may go, as `endpoint port`: other tracked flows are stale. */
+  readonly udpFlows: UdpFlows;
 }
+
+export type UdpFlows = ReadonlyMap<string, ReadonlySet<string>>;
 
 export const emptyFragment: Fragment = {
   chains: new Map(),
   sets: new Map(),
   services: new Map(),
   nodePorts: new Map(),
-  udpFlows: new Set(),
+  udpFlows: new Map(),
 };
 
 /** Chains of the base table that rules here go to. */
@@ -46,7 +48,7 @@ class Builder {
   readonly sets = new Map<string, string>();
   readonly services = new Map<string, string>();
   readonly nodePorts = new Map<string, string>();
-  readonly udpFlows = new Set<string>();
+  readonly udpFlows = new Map<string, Set<string>>();
 }
 
 /** The rules of one Service on one node. Pure. */
@@ -98,7 +100,9 @@ function addPort(
     builder.services.set(`${address} . ${protocol} . ${port.port}`, `goto ${externalChain}`);
     trackUdp(builder, protocol, address, port.port, targets.cluster);
   }
-  if (port.nodePort) builder.nodePorts.set(`${protocol} . ${port.nodePort}`, `goto ${externalChain}`);
+  if (!port.nodePort) return;
+  builder.nodePorts.set(`${protocol} . ${port.nodePort}`, `goto ${externalChain}`);
+  trackUdp(builder, protocol, "*", port.nodePort, [...targets.cluster, ...targets.local]);
 }
 
 function affinitySeconds(service: Service): number {
@@ -122,7 +126,7 @@ function trackUdp(
   targets: readonly Target[],
 ): void {
   if (protocol !== "udp") return;
-  for (const target of targets) builder.udpFlows.add(`${address} ${port} ${target.address}`);
+  builder.udpFlows.set(`${address} ${port}`, new Set(targets.map((t) => `${t.address} ${t.port}`)));
 }
 
 interface PortContext {

@@ -5,7 +5,7 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { keyOf } from "@coracle/shared/meta/object.ts";
 import type { Backend, FragmentChange } from "./backends/backend.ts";
 import type { NodeView } from "./endpoints.ts";
-import { emptyFragment, fragmentFor, type Fragment } from "./rules.ts";
+import { emptyFragment, fragmentFor, type Fragment, type UdpFlows } from "./rules.ts";
 
 const serviceNameLabel = "kubernetes.io/service-name";
 const retryMs = 1_000;
@@ -17,8 +17,8 @@ export interface SyncOptions {
   readonly slices: Informer<EndpointSlice>;
   readonly nodes: Informer<Node>;
   readonly backend: Backend;
-  /** Forgets tracked UDP flows to endpoints that are gone; each is `address port endpoint`. */
-  readonly forgetFlows: (flows: readonly string[]) => Promise<void>;
+  /** Forgets tracked UDP flows to these addresses that lead elsewhere than they may. */
+  readonly forgetFlows: (allowed: UdpFlows) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
   /** After each successful write, with the Services it concerned. */
@@ -38,6 +38,15 @@ function localAddresses(slices: readonly EndpointSlice[], nodeName: string): str
       .filter((e) => e.nodeName === nodeName)
       .flatMap((e) => e.addresses.filter((a) => a.includes("."))),
   );
+}
+
+/** Addresses whose endpoints are others now; those of an address that is gone are none. */
+function* changedFlows(before: UdpFlows, after: UdpFlows): Generator<[string, ReadonlySet<string>]> {
+  for (const [flow, allowed] of after) {
+    const old = before.get(flow);
+    if (!old || old.symmetricDifference(allowed).size > 0) yield [flow, allowed];
+  }
+  for (const flow of before.keys()) if (!after.has(flow)) yield [flow, new Set()];
 }
 
 /**
@@ -98,6 +107,9 @@ export function startSync(options: SyncOptions): () => void {
       count(local, 1, new Set());
     }
     await backend.replace(current.values(), localUses.keys());
+    // What changed while nobody looked is not known: all flows are compared.
+    const flows = new Map([...current.values()].flatMap((fragment) => [...fragment.udpFlows]));
+    if (flows.size > 0) await options.forgetFlows(flows);
   }
 
   async function writeChanged(keys: readonly string[]): Promise<void> {
@@ -105,12 +117,12 @@ export function startSync(options: SyncOptions): () => void {
     const changes: FragmentChange[] = [];
     const had = new Set(localUses.keys());
     const touched = new Set<string>();
-    const flows: string[] = [];
+    const flows = new Map<string, ReadonlySet<string>>();
     for (const key of keys) {
       const before = current.get(key) ?? emptyFragment;
       const { fragment: after, local } = compute(key, node);
       changes.push({ before, after });
-      flows.push(...[...before.udpFlows].filter((flow) => !after.udpFlows.has(flow)));
+      for (const [flow, allowed] of changedFlows(before.udpFlows, after.udpFlows)) flows.set(flow, allowed);
       count(local, 1, touched);
       count(localOf.get(key) ?? [], -1, touched);
       if (services.get(key)) {
@@ -124,7 +136,7 @@ export function startSync(options: SyncOptions): () => void {
     const added = [...touched].filter((a) => localUses.has(a) && !had.has(a));
     const removed = [...touched].filter((a) => !localUses.has(a) && had.has(a));
     await backend.apply(changes, { added, removed });
-    if (flows.length > 0) await options.forgetFlows(flows);
+    if (flows.size > 0) await options.forgetFlows(flows);
   }
 
   async function run(): Promise<void> {
