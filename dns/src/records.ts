@@ -59,6 +59,10 @@ function hostsOf(slices: readonly EndpointSlice[]): Host[] {
   return hosts;
 }
 
+/** All targets of an SRV name have the same share of 100, as CoreDNS gives it. */
+const weighted = (answer: Answer, among: number): Answer =>
+  answer.type === "SRV" ? { ...answer, data: { ...answer.data, weight: Math.floor(100 / among) } } : answer;
+
 /** Answers questions below the cluster's domain. Pure: the directory is its only input. `domain` has no final dot. */
 export function createRecords(directory: Directory, domain: string) {
   const below = `.${domain}`;
@@ -100,7 +104,8 @@ export function createRecords(directory: Directory, domain: string) {
         for (const address of addressesOf(service)) add(port.port, serviceName(service), address);
       }
     }
-    return match && answers.length === 0 ? undefined : { answers, additionals };
+    if (match && answers.length === 0) return undefined;
+    return { answers: answers.map((a) => weighted(a, answers.length)), additionals };
   }
 
   /** `labels` are those left of `<ns>.svc.<domain>`, from the right: [service], [host, service] or [_port, _proto, service]. */

@@ -92,6 +92,8 @@ export function createResolver(options: {
       };
     }
     const flags = recursion | dnsPacket.AUTHORITATIVE_ANSWER;
+    if (question.type === "SOA" && question.name.toLowerCase() === domain)
+      return { ...head, flags, answers: [{ ...soa(), name: question.name }] };
     if (!found) return { ...head, flags: flags | responseCode.nameError, authorities: [soa()] };
     // The name is given back in the case it was asked in; some resolvers check that.
     const answers = shuffled(found.answers, random).map((a) =>
