@@ -60,6 +60,39 @@ export const kubectlWith = (input: string, ...args: string[]): Promise<string> =
   must(kubectlBinary, withConfig(args), { input });
 export const tryKubectlWith = (input: string, ...args: string[]): Promise<Output> =>
   run(kubectlBinary, withConfig(args), { input });
+/** One kubectl and one namespace, for what is tried with several versions. */
+export interface Kubectl {
+  /** Without a namespace of its own. */
+  readonly plain: (...args: string[]) => Promise<string>;
+  readonly tryPlain: (...args: string[]) => Promise<Output>;
+  readonly k: (...args: string[]) => Promise<string>;
+  readonly tryK: (...args: string[]) => Promise<Output>;
+  readonly kWith: (input: string, ...args: string[]) => Promise<string>;
+  readonly tryKWith: (input: string, ...args: string[]) => Promise<Output>;
+  readonly background: (...args: string[]) => Background;
+  /** The command line, for programs that wrap it. */
+  readonly command: (...args: string[]) => string[];
+}
+
+/** Flags come last, as old versions have it. */
+export function kubectlOf(binary: string, namespace: string): Kubectl {
+  const own = (args: readonly string[]): string[] => {
+    const end = args.indexOf("--");
+    const [before, after] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end)];
+    return [...before, "--kubeconfig", kubeconfig, "-n", namespace, ...after];
+  };
+  return {
+    plain: (...args) => must(binary, withConfig(args)),
+    tryPlain: (...args) => run(binary, withConfig(args)),
+    k: (...args) => must(binary, own(args)),
+    tryK: (...args) => run(binary, own(args)),
+    kWith: (input, ...args) => must(binary, own(args), { input }),
+    tryKWith: (input, ...args) => run(binary, own(args), { input }),
+    background: (...args) => inBackground(binary, own(args)),
+    command: (...args) => [binary, ...own(args)],
+  };
+}
+
 export const docker = (...args: string[]): Promise<string> => must("docker", args);
 export const getJson = async <T>(...args: string[]): Promise<T> =>
   JSON.parse(await kubectl("get", ...args, "-o", "json")) as T;
@@ -71,8 +104,11 @@ export interface Background extends AsyncDisposable {
 }
 
 /** Starts kubectl and leaves it running until disposed (port-forward, watch, logs -f). */
-export function kubectlBackground(...args: string[]): Background {
-  const child = spawn(kubectlBinary, withConfig(args), { stdio: ["ignore", "pipe", "pipe"] });
+export const kubectlBackground = (...args: string[]): Background =>
+  inBackground(kubectlBinary, withConfig(args));
+
+function inBackground(program: string, args: readonly string[]): Background {
+  const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   child.stdout.on("data", (d: Buffer) => (text += d.toString()));
   child.stderr.on("data", (d: Buffer) => (text += d.toString()));

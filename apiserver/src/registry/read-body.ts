@@ -18,6 +18,8 @@ import type { ResourceTable, ServedResource } from "./resources.ts";
 interface BodyReader {
   readonly resources: ResourceTable;
   readonly warn: (message: string) => void;
+  /** A further apiVersion that means the served one. */
+  readonly alias?: string | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export function decodeBody(
   validation: FieldValidation,
   reader: BodyReader,
 ): KubeObject {
-  checkType(parsed.value, served, reader.resources);
+  checkType(parsed.value, served, reader);
   const target = { node: served.node, apiVersion: served.apiVersion, kind: served.kind.kind };
   const { object, warnings } = served.kind.custom
     ? decodeCustom(served.kind.custom, target, { parsed, validation })
@@ -69,7 +71,7 @@ function decodeCustom(custom: CustomKind, target: DecodeTarget, { parsed, valida
 }
 
 /** A body may leave out its kind and apiVersion, but it may not be something else. */
-function checkType(value: unknown, served: ServedResource, resources: ResourceTable): void {
+function checkType(value: unknown, served: ServedResource, { resources, alias }: BodyReader): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRequest(
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${typeName(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
@@ -86,7 +88,8 @@ function checkType(value: unknown, served: ServedResource, resources: ResourceTa
       );
     }
   }
-  const version = (apiVersion as string | undefined) || served.apiVersion;
+  const version =
+    (apiVersion === alias ? undefined : (apiVersion as string | undefined)) || served.apiVersion;
   const name = (kind as string | undefined) || served.kind.kind;
   if (version === served.apiVersion && name === served.kind.kind) return;
   const target = { node: served.node, apiVersion: served.apiVersion, kind: served.kind.kind };

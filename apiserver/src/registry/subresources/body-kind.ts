@@ -18,8 +18,13 @@ export function readAction(
   registry: Registry,
   { request, warn }: Call,
   served: ServedResource,
+  alias?: string,
 ): { readonly body: KubeObject; readonly options: WriteOptions } {
   const options = writeOptions(request, "CreateOptions");
-  const body = readBody(request, served, options.fieldValidation, { resources: registry.resources, warn });
+  const body = readBody(request, served, options.fieldValidation, {
+    resources: registry.resources,
+    warn,
+    alias,
+  });
   return { body, options };
 }

@@ -26,7 +26,8 @@ export const eviction: Subresource = {
 
 async function create(registry: Registry, call: Call): Promise<ApiResponse> {
   const { request, info, user, warn } = call;
-  const { body, options } = readAction(registry, call, served);
+  // Clients from before 1.22 send the version that came before.
+  const { body, options } = readAction(registry, call, served, "policy/v1beta1");
   if (body.metadata.name && body.metadata.name !== info.name) {
     throw badRequest(`name in URL does not match name in Eviction object: ${body.metadata.name}`);
   }
