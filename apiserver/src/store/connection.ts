@@ -46,6 +46,11 @@ export interface Link {
   readonly redis: Redis;
   /** Resolves once commands can be sent. @throws ApiError 503 after `timeoutMs` */
   ready(timeoutMs: number): Promise<void>;
+  /**
+   * Holds the commands of this turn of the event loop back until its end: they leave in one write and one TLS record, and Redis
+   * syncs them to the disk together.
+   */
+  gather(): void;
   close(): void;
 }
 
@@ -77,8 +82,19 @@ export function openLink(options: RedisOptions, onDown?: (reason: string) => voi
   redis.on("close", () => {
     if (opening.settled()) opening = waitReady();
   });
+  let corked: Redis["stream"] | undefined;
   return {
     redis,
+    gather() {
+      const { stream } = redis;
+      if (corked === stream) return;
+      corked = stream;
+      stream.cork();
+      setImmediate(() => {
+        if (corked === stream) corked = undefined;
+        stream.uncork();
+      });
+    },
     ready: (timeoutMs) => (redis.status === "ready" ? Promise.resolve() : within(opening.promise, timeoutMs)),
     close: () => redis.disconnect(),
   };

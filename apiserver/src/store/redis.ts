@@ -95,6 +95,7 @@ function createWriter(link: Link, patience: number) {
     args: readonly (string | number)[],
     repeat: { operation: string; since: number } | undefined,
   ): Promise<number> => {
+    link.gather();
     const reply = await runScript(link.redis, name, [objectKey(key), revisionKey, changesKey], args);
     try {
       return revisionOf(reply);
