@@ -40,8 +40,15 @@ async function sendWhole(
     ...(zip ? { "content-encoding": "gzip", vary: "Accept-Encoding" } : {}),
     ...(status === 304 || status === 204 ? {} : { "content-length": content.byteLength }),
   });
-  outgoing.end(incoming.method === "HEAD" ? undefined : content);
+  if (incoming.method === "HEAD") outgoing.end();
+  else if (content.byteLength > joinedUpTo) outgoing.end(content);
+  else outgoing.end(asBuffer(content).toString("latin1"), "latin1");
 }
+
+/** Text that short is joined to the head and leaves in one write and one TLS record; latin1 keeps each byte as it is. */
+const joinedUpTo = 8 * 1024;
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const acceptsGzip = (incoming: IncomingMessage): boolean =>
   /(^|[\s,])gzip($|[\s,;])/.test(incoming.headers["accept-encoding"] ?? "");

@@ -109,9 +109,10 @@ describe("the HTTPS server", () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const made = await send(
       { agent, method: "POST", path: maps, headers: json },
-      '{"metadata":{"name":"a"}}',
+      '{"metadata":{"name":"a"},"data":{"text":"Kormorane \u{1F426} über Köln"}}',
     );
     expect(made.status).toBe(201);
+    expect(made.body["data"]).toEqual({ text: "Kormorane \u{1F426} über Köln" });
     const read = await send({ agent, path: `${maps}/a` });
     expect(read.body).toEqual(made.body);
     const head = await send({ agent, method: "HEAD", path: `${maps}/a` });

@@ -1,7 +1,6 @@
 import { createServer, type Server, type ServerOptions } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import express from "express";
 import { ApiError, internalError } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import { respondStatus } from "../registry/respond.ts";
@@ -20,15 +19,6 @@ export interface HttpsOptions {
 
 /** The HTTPS transport. The caller listens on it and closes it. */
 export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): Server {
-  const app = express();
-  app.disable("x-powered-by");
-  app.disable("etag");
-  app.use((incoming: IncomingMessage, outgoing: ServerResponse) => {
-    serve(handle, incoming, outgoing).catch((error: unknown) => {
-      log?.error({ err: error, path: incoming.url }, "the answer could not be sent");
-      outgoing.destroy();
-    });
-  });
   const server = createServer(
     {
       ...tls,
@@ -49,7 +39,12 @@ export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): 
         wantsSpdy({ incoming }) ||
         /\/proxy(\/|\?|$)/.test(incoming.url ?? ""),
     },
-    app,
+    (incoming, outgoing) => {
+      serve(handle, incoming, outgoing).catch((error: unknown) => {
+        log?.error({ err: error, path: incoming.url }, "the answer could not be sent");
+        outgoing.destroy();
+      });
+    },
   );
   server.on("upgrade", upgrade);
   return server;
