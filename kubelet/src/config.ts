@@ -1,3 +1,5 @@
+import { resourceAmount } from "@coracle/shared/meta/quantity.ts";
+
 /** The kubelet's settings, out of the environment (docs/processes.md). */
 export interface KubeletConfig {
   readonly cluster: string;
@@ -11,6 +13,8 @@ export interface KubeletConfig {
   readonly maxParallelPulls: number;
   readonly podPidsLimit: number | undefined;
   readonly maxPods: number;
+  /** The node's part of the machine's memory; undefined: all of it. */
+  readonly nodeMemoryBytes: number | undefined;
   readonly containerLogMaxBytes: number;
   readonly containerLogMaxFiles: number;
   readonly staticPods: string | undefined;
@@ -42,6 +46,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): K
     maxParallelPulls: number("CORACLE_MAX_PARALLEL_PULLS", 3),
     podPidsLimit: env["CORACLE_POD_PIDS_LIMIT"] ? number("CORACLE_POD_PIDS_LIMIT", 0) : undefined,
     maxPods: number("CORACLE_MAX_PODS", 110),
+    nodeMemoryBytes: env["CORACLE_NODE_MEMORY"]
+      ? resourceAmount("memory", env["CORACLE_NODE_MEMORY"])
+      : undefined,
     containerLogMaxBytes: number("CORACLE_LOG_MAX_BYTES", 10 * MIB),
     containerLogMaxFiles: number("CORACLE_LOG_MAX_FILES", 5),
     staticPods: env["CORACLE_STATIC_PODS"] || undefined,

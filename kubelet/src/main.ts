@@ -26,7 +26,7 @@ import { createPodDirectory } from "./node/directory.ts";
 import { findUplink, readMachine } from "./node/facts.ts";
 import { watchDns } from "./node/health.ts";
 import { runLease } from "./node/lease.ts";
-import { nodeStatus, resourcesOf } from "./node/node-object.ts";
+import { nodeStatus, reservedBy, resourcesOf } from "./node/node-object.ts";
 import { nodeNameOf, ownContainer } from "./node/own-container.ts";
 import { startRegistration } from "./node/registration.ts";
 import { followNotices } from "./references/notices.ts";
@@ -61,7 +61,9 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const record = await openPullRecord(join(here, "images.json"), log, Date.now);
   const runtime = withPullRecord(engine, record, log);
   const mounts = own ? await runtime.mounts(own.id) : [];
-  const machine = await readMachine(info, here, KUBELET_VERSION);
+  const whole = await readMachine(info, here, KUBELET_VERSION);
+  const machine = { ...whole, memoryBytes: config.nodeMemoryBytes ?? whole.memoryBytes };
+  const reserved = reservedBy(settings.thresholds, machine);
   const uplink = findUplink(config.nodesSubnet);
   if (!uplink) throw new Error("the node has no network");
 
@@ -99,7 +101,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
         log,
         held: () => heldAddresses(kubelet.ctx.engine),
       });
-  const { allocatable } = resourcesOf(machine, config.maxPods);
+  const { allocatable } = resourcesOf(machine, config.maxPods, reserved);
   const hostResolver = parseResolvConf(readFileSync("/etc/resolv.conf", "utf8"));
   const loopback = hostResolver.servers.find((server) => server.startsWith("127."));
   const kubelet = createKubelet({
@@ -165,6 +167,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
       address: uplink.address,
       machine,
       maxPods: config.maxPods,
+      reserved,
       images: await runtime.listImages(),
       notReady: network.ready
         ? upkeep?.notReady()

@@ -4,7 +4,7 @@ import type { HttpHandler } from "@coracle/shared/process.ts";
 import { createEndWatch, type WaitForEnd } from "./eviction/ended.ts";
 import type { EndPod } from "./eviction/end-pod.ts";
 import { createEvictionManager } from "./eviction/manager.ts";
-import { observe, parseThresholds, type Threshold } from "./eviction/signals.ts";
+import { observe, parseDuration, parseThresholds, type Threshold } from "./eviction/signals.ts";
 import { createContainerCollector } from "./gc/containers.ts";
 import { createImageCollector } from "./gc/images.ts";
 import type { PullRecord } from "./gc/pull-record.ts";
@@ -20,6 +20,10 @@ export interface UpkeepSettings {
   readonly shutdown: ShutdownGrace | undefined;
   readonly imageHighPercent: number;
   readonly imageLowPercent: number;
+  /** How long a pressure condition is shown after its cause is gone. */
+  readonly transitionMs: number | undefined;
+  /** The longest grace a soft eviction leaves a pod. */
+  readonly maxGraceSeconds: number | undefined;
 }
 
 /** @throws Error for a setting that cannot be meant */
@@ -29,13 +33,21 @@ export function readUpkeepSettings(env: Readonly<Record<string, string | undefin
     if (!(value >= 0 && value <= 100)) throw new Error(`${name} is not a percentage: ${env[name]}`);
     return value;
   };
+  // Compose passes a variable that is not set as an empty one.
+  const text = (name: string): string | undefined => env[name] || undefined;
+  const transition = text("CORACLE_EVICTION_PRESSURE_TRANSITION_PERIOD");
+  const maxGrace = text("CORACLE_EVICTION_MAX_POD_GRACE_PERIOD");
+  if (maxGrace !== undefined && !/^\d+$/.test(maxGrace))
+    throw new Error(`CORACLE_EVICTION_MAX_POD_GRACE_PERIOD is not a number of seconds: ${maxGrace}`);
   return {
     thresholds: parseThresholds({
-      hard: env["CORACLE_EVICTION_HARD"],
-      soft: env["CORACLE_EVICTION_SOFT"],
-      softGrace: env["CORACLE_EVICTION_SOFT_GRACE_PERIOD"],
-      minReclaim: env["CORACLE_EVICTION_MINIMUM_RECLAIM"],
+      hard: text("CORACLE_EVICTION_HARD"),
+      soft: text("CORACLE_EVICTION_SOFT"),
+      softGrace: text("CORACLE_EVICTION_SOFT_GRACE_PERIOD"),
+      minReclaim: text("CORACLE_EVICTION_MINIMUM_RECLAIM"),
     }),
+    transitionMs: transition === undefined ? undefined : parseDuration(transition),
+    maxGraceSeconds: maxGrace === undefined ? undefined : Number(maxGrace),
     shutdown: parseGrace(env["CORACLE_GRACEFUL_SHUTDOWN"]),
     imageHighPercent: percent("CORACLE_IMAGE_GC_HIGH_THRESHOLD", 85),
     imageLowPercent: percent("CORACLE_IMAGE_GC_LOW_THRESHOLD", 80),
@@ -93,6 +105,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     pods,
     dataDirectory: options.dataDirectory,
     engineDirectory: options.engineDirectory,
+    ownMemoryBytes: ctx.config.nodeMemoryBytes,
     signal,
   });
   const directories = { nodeDirectory: options.dataDirectory, engineDirectory: options.engineDirectory };
@@ -118,7 +131,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
   });
   const eviction = createEvictionManager({
     thresholds: settings.thresholds,
-    observe: () => observe(stats.host, directories),
+    observe: () => observe(stats, directories),
     pods,
     readings: async () => (await stats.reading()).pods,
     disk: (pod, maxAgeMs) => stats.disk(pod, maxAgeMs),
@@ -129,6 +142,8 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       await images.freeAll();
     },
     onConditions: options.onNodeChange,
+    transitionMs: settings.transitionMs,
+    maxGraceSeconds: settings.maxGraceSeconds,
     podEvent: (pod, reason, message) =>
       events.record({ apiVersion: "v1", kind: "Pod", metadata: pod.metadata }, "Warning", reason, message),
     nodeEvent,

@@ -1,7 +1,8 @@
 /** What the kubelet watches of its node, and from when on that is too little. */
 import { formatQuantity, parseQuantity, quantityOf, quantityValue } from "@coracle/shared/meta/quantity.ts";
-import type { Filesystem, HostReader } from "../stats/host.ts";
+import type { Filesystem, HostMemory } from "../stats/host.ts";
 import { imageFilesystem } from "../stats/reading.ts";
+import type { Stats } from "../stats/stats.ts";
 
 export const SIGNALS = [
   "memory.available",
@@ -141,25 +142,28 @@ const inodeLevels = (fs: Filesystem): Level | undefined =>
   // Some file systems make inodes as they need them, and count none.
   fs.inodes > 0 ? { available: fs.inodesFree, capacity: fs.inodes } : undefined;
 
-/** A few small reads of the kernel, no question to the engine. */
+const memoryLevel = ({ totalBytes, workingSetBytes }: HostMemory): Level => ({
+  available: Math.max(0, totalBytes - workingSetBytes),
+  capacity: totalBytes,
+});
+
+/**
+ * A few small reads of the kernel, and no question to the engine unless the node has a part of the machine's memory only. Then what
+ * its own pods leave of that part counts, as far as the machine itself has it.
+ */
 export async function observe(
-  host: HostReader,
+  { host, ownMemory }: Pick<Stats, "host" | "ownMemory">,
   directories: { readonly nodeDirectory: string; readonly engineDirectory: string },
 ): Promise<Observation> {
-  const [memory, node, imageFs, processes] = await Promise.all([
-    host.memory(),
+  const [machine, own, node, imageFs, processes] = await Promise.all([
+    host.memory().then(memoryLevel),
+    ownMemory().then((memory) => memory && memoryLevel(memory)),
     host.filesystem(directories.nodeDirectory),
     imageFilesystem(host, directories),
     host.processes(),
   ]);
   const levels: readonly (readonly [Signal, Level | undefined])[] = [
-    [
-      "memory.available",
-      {
-        available: Math.max(0, memory.totalBytes - memory.workingSetBytes),
-        capacity: memory.totalBytes,
-      },
-    ],
+    ["memory.available", own ? { ...own, available: Math.min(own.available, machine.available) } : machine],
     ["nodefs.available", node && { available: node.availableBytes, capacity: node.capacityBytes }],
     ["nodefs.inodesFree", node && inodeLevels(node)],
     ["imagefs.available", imageFs && { available: imageFs.availableBytes, capacity: imageFs.capacityBytes }],

@@ -6,14 +6,33 @@ import type {
   NodeStatus,
 } from "@coracle/shared/api/generated/core-v1.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
+import { amountOf, type Threshold } from "../eviction/signals.ts";
 import type { ImageInfo } from "../runtime/runtime.ts";
 import { goArch, type MachineFacts } from "./facts.ts";
 
 /** Upstream's nodeStatusMaxImages. */
 const MAX_IMAGES = 50;
-/** Kept free for the node's own needs: upstream's default hard eviction thresholds. */
-const RESERVED_MEMORY = 100 * 1024 * 1024;
-const RESERVED_STORAGE_SHARE = 0.1;
+
+/** What pods cannot have: below it the node evicts them. */
+export interface Reserved {
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+}
+
+/** By the hard thresholds, as upstream's node allocatable. */
+export function reservedBy(
+  thresholds: readonly Threshold[],
+  machine: Pick<MachineFacts, "memoryBytes" | "storageBytes">,
+): Reserved {
+  const hard = (signal: Threshold["signal"], capacity: number): number => {
+    const found = thresholds.find((t) => t.signal === signal && t.graceMs === undefined);
+    return found ? amountOf(found.value, capacity) : 0;
+  };
+  return {
+    memoryBytes: hard("memory.available", machine.memoryBytes),
+    storageBytes: hard("nodefs.available", machine.storageBytes),
+  };
+}
 
 export const nodeLabelsFor = (name: string): Record<string, string> => ({
   "beta.kubernetes.io/arch": goArch(),
@@ -26,6 +45,7 @@ export const nodeLabelsFor = (name: string): Record<string, string> => ({
 export function resourcesOf(
   machine: MachineFacts,
   maxPods: number,
+  reserved: Reserved,
 ): { capacity: Record<string, string>; allocatable: Record<string, string> } {
   const kibibytes = (bytes: number): string => `${Math.floor(bytes / 1024)}Ki`;
   const fixed = {
@@ -42,8 +62,8 @@ export function resourcesOf(
     },
     allocatable: {
       ...fixed,
-      memory: kibibytes(machine.memoryBytes - RESERVED_MEMORY),
-      "ephemeral-storage": String(Math.floor(machine.storageBytes * (1 - RESERVED_STORAGE_SHARE))),
+      memory: kibibytes(Math.max(0, machine.memoryBytes - reserved.memoryBytes)),
+      "ephemeral-storage": String(Math.max(0, machine.storageBytes - reserved.storageBytes)),
     },
   };
 }
@@ -60,6 +80,7 @@ export interface StatusInput {
   readonly address: string;
   readonly machine: MachineFacts;
   readonly maxPods: number;
+  readonly reserved: Reserved;
   readonly images: readonly ImageInfo[];
   /** Undefined when pods can be run; else why not. */
   readonly notReady: string | undefined;
@@ -94,7 +115,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
       ? condition(input, "Ready", "True", "KubeletReady", "kubelet is posting ready status")
       : condition(input, "Ready", "False", "KubeletNotReady", input.notReady);
   return {
-    ...resourcesOf(input.machine, input.maxPods),
+    ...resourcesOf(input.machine, input.maxPods, input.reserved),
     addresses: [
       { type: "InternalIP", address: input.address },
       { type: "Hostname", address: input.name },

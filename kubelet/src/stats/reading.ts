@@ -49,6 +49,8 @@ export interface ReadingSources {
   /** A directory on the file system of the node's own files, and one on that of the images by the engine's paths. */
   readonly nodeDirectory: string;
   readonly engineDirectory: string;
+  /** The node's part of the machine's memory: what its pods and the kubelet use is then what the node uses. */
+  readonly ownMemoryBytes?: number | undefined;
   readonly startedAt: number;
   readonly now: () => number;
 }
@@ -136,10 +138,28 @@ export async function takeReading(sources: ReadingSources, rates: Rates): Promis
   const byPod = [...Map.groupBy(read, ({ container }) => container.labels[LABEL.podUid] ?? "")];
   const pods = await each(byPod, ([uid, members]) => readPod(sources.host, uid, members));
   return {
-    node,
+    node:
+      sources.ownMemoryBytes === undefined
+        ? node
+        : { ...node, memory: ownMemory(sources.ownMemoryBytes, node, read) },
     nodeRate: rates.add(NODE, node.atMs, node.cpuNanos),
     selfRate: rates.add(SELF, node.atMs, node.self.cpuNanos),
     pods,
+  };
+}
+
+function ownMemory(
+  totalBytes: number,
+  { self }: NodeReading,
+  containers: readonly ContainerReading[],
+): HostMemory {
+  const total = (value: (stats: ContainerStats) => number): number =>
+    containers.reduce((sum, { stats }) => sum + value(stats), self.rssBytes);
+  return {
+    totalBytes,
+    usageBytes: total((s) => s.memoryBytes),
+    workingSetBytes: total((s) => s.workingSetBytes),
+    rssBytes: total((s) => s.rssBytes),
   };
 }
 

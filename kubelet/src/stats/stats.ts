@@ -5,7 +5,7 @@ import type { Summary } from "@coracle/shared/api/summary.ts";
 import { podUid } from "../container/names.ts";
 import type { Runtime, RuntimeContainer } from "../runtime/runtime.ts";
 import { createDiskMeter, type DiskMeter } from "./disk-meter.ts";
-import { createHostReader, type HostReader } from "./host.ts";
+import { createHostReader, type HostMemory, type HostReader } from "./host.ts";
 import { knownPodDisk, measurePodDisk, type PodDiskSources } from "./pod-disk.ts";
 import { createRates } from "./rates.ts";
 import { each, lacksRates, takeReading, type Reading } from "./reading.ts";
@@ -22,6 +22,8 @@ export interface StatsOptions {
   readonly dataDirectory: string;
   /** `RuntimeInfo.rootDir`. */
   readonly engineDirectory: string;
+  /** The node's part of the machine's memory, where it has one. */
+  readonly ownMemoryBytes?: number | undefined;
   readonly signal: AbortSignal;
   readonly host?: HostReader | undefined;
   readonly meter?: DiskMeter | undefined;
@@ -38,6 +40,8 @@ export interface Stats {
   /** A pod's local storage, measured at most so long ago. */
   disk(pod: Pod, maxAgeMs: number): Promise<PodDisk>;
   readonly host: HostReader;
+  /** The memory of a node that has a part of the machine's only; undefined when it has all of it. */
+  ownMemory(): Promise<HostMemory | undefined>;
 }
 
 const FRESH_MS = 1_000;
@@ -56,6 +60,7 @@ export function createStats(options: StatsOptions): Stats {
     containers: options.containers,
     nodeDirectory: options.dataDirectory,
     engineDirectory: options.engineDirectory,
+    ownMemoryBytes: options.ownMemoryBytes,
     startedAt: options.startedAt ?? now(),
     now,
   };
@@ -86,6 +91,7 @@ export function createStats(options: StatsOptions): Stats {
   return {
     host,
     reading,
+    ownMemory: async () => (options.ownMemoryBytes === undefined ? undefined : (await reading()).node.memory),
     disk: (pod, maxAgeMs) => measurePodDisk(diskSources, pod, maxAgeMs),
     summary: async () => {
       const [taken, disks] = await Promise.all([
