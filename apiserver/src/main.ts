@@ -48,7 +48,13 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   // Reads and watches are served until the last request is done; what is new is refused as soon as `signal` aborts.
   const stopped = new AbortController();
   health.add("watch-cache", () => (cache.revision > 0 ? undefined : "not filled yet"));
+  // Whoever waits until the server is healthy knows that no older key is needed any more.
+  let encrypted = false;
+  health.add("encryption", () => (encrypted ? undefined : "stored objects are being encrypted"));
   await cache.start(stopped.signal);
+  const reencrypted = await store.reencrypt(signal);
+  if (reencrypted > 0) log.info({ objects: reencrypted }, "stored objects were encrypted with the first key");
+  encrypted = true;
 
   const clusterDomain = env("CORACLE_CLUSTER_DOMAIN", "cluster.local");
   const security = await createSecurity({ store, cache, pki, clusterDomain, now });
@@ -88,7 +94,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
       observe: (info, response, milliseconds) => metrics.observe(info, response, milliseconds),
       audit: openAudit({
         path: process.env["CORACLE_AUDIT_LOG"],
-        policyPath: process.env["CORACLE_AUDIT_POLICY"],
+        policyPath: env("CORACLE_AUDIT_POLICY", "/audit-policy.yaml"),
         now,
         log,
       }),

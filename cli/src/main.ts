@@ -7,6 +7,7 @@ import { UserError } from "./exec.ts";
 import { checkLab } from "./lab.ts";
 import { kubeconfigPath } from "./paths.ts";
 import { restoreSnapshot, saveSnapshot } from "./snapshot.ts";
+import { rotateKey } from "./rotate-key.ts";
 import { status } from "./status.ts";
 import { type Suite, SUITES, test } from "./test.ts";
 import { runTool, type Tool } from "./tools.ts";
@@ -90,6 +91,11 @@ snapshot
   .description("replace the cluster's objects by those of a snapshot")
   .argument("<file>")
   .action(restoreSnapshot);
+
+program
+  .command("rotate-key")
+  .description("encrypt every Secret with a new key, and forget the old one")
+  .action(rotateKey);
 
 program
   .command("images")

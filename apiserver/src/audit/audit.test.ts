@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
 import { createAudit } from "./audit.ts";
-import { auditDecision, defaultAuditPolicy, parseAuditPolicy } from "./policy.ts";
+import { auditDecision, parseAuditPolicy } from "./policy.ts";
 
 const user: UserInfo = { username: "alice", groups: ["dev"] };
 const info = (more: Partial<RequestInfo> = {}): RequestInfo => ({
@@ -25,6 +26,7 @@ const request = (headers: Record<string, string> = {}): ApiRequest => ({
   remoteAddress: "10.0.0.1",
   signal: new AbortController().signal,
 });
+const shipped = readFileSync(new URL("../../../images/coracle/audit-policy.yaml", import.meta.url), "utf8");
 const policy = (text: string) => parseAuditPolicy(`apiVersion: audit.k8s.io/v1\nkind: Policy\n${text}`);
 
 describe("an audit policy", () => {
@@ -62,7 +64,7 @@ describe("the audit log", () => {
   const record = (text: string | undefined, i: RequestInfo, headers = {}): Record<string, unknown>[] => {
     const lines: string[] = [];
     const audit = createAudit({
-      policy: text === undefined ? defaultAuditPolicy : policy(text),
+      policy: text === undefined ? parseAuditPolicy(shipped) : policy(text),
       sink: (l) => lines.push(l),
       now: () => new Date("2026-11-23T10:00:00.5Z"),
     });

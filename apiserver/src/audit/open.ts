@@ -1,13 +1,13 @@
 import { createWriteStream, readFileSync } from "node:fs";
 import type { Logger } from "@coracle/shared/log.ts";
 import { createAudit, type Audit, type AuditSink } from "./audit.ts";
-import { defaultAuditPolicy, parseAuditPolicy } from "./policy.ts";
+import { parseAuditPolicy } from "./policy.ts";
 
 export interface OpenAuditOptions {
   /** CORACLE_AUDIT_LOG: a file that is appended to, or `-` for standard output. Nothing is recorded without it. */
   readonly path: string | undefined;
-  /** CORACLE_AUDIT_POLICY: a file of upstream's form; changes without their contents are recorded without it. */
-  readonly policyPath: string | undefined;
+  /** CORACLE_AUDIT_POLICY: a file of upstream's form. */
+  readonly policyPath: string;
   readonly now: () => Date;
   readonly log: Logger;
 }
@@ -18,7 +18,7 @@ const maxWaiting = 16 * 1024 * 1024;
 /** The API server's audit log; undefined when none is asked for. */
 export function openAudit({ path, policyPath, now, log }: OpenAuditOptions): Audit | undefined {
   if (!path) return undefined;
-  const policy = policyPath ? parseAuditPolicy(readFileSync(policyPath, "utf8")) : defaultAuditPolicy;
+  const policy = parseAuditPolicy(readFileSync(policyPath, "utf8"));
   return createAudit({ policy, sink: path === "-" ? toStdout : toFile(path, log), now });
 }
 

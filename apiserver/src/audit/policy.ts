@@ -30,17 +30,6 @@ export interface AuditPolicy {
   readonly omitStages: readonly AuditStage[];
 }
 
-/** Without a policy file: who did what, never with contents, and nothing about health checks and leases. */
-export const defaultAuditPolicy: AuditPolicy = {
-  omitStages: ["RequestReceived"],
-  rules: [
-    { level: "None", nonResourceURLs: ["/healthz*", "/livez*", "/readyz*", "/version", "/metrics"] },
-    { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
-    { level: "None", verbs: ["get", "list", "watch"] },
-    { level: "Metadata" },
-  ],
-};
-
 /**
  * Reads an audit Policy file.
  * @throws Error that says where it is wrong

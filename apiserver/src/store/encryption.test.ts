@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseEncryptionConfig, type EncryptionRule } from "./encryption-config.ts";
-import { createEncryptedStore, reencrypt } from "./encryption.ts";
+import { createEncryptedStore } from "./encryption.ts";
 import { createMemoryStore } from "./memory.ts";
 import { describeStore } from "./store.contract.ts";
 import type { Store } from "./store.ts";
@@ -79,11 +79,27 @@ describe("encryption at rest", () => {
     const both = config(gcm(["k2", 2], ["k1", 1]), "{identity: {}}");
     const store = createEncryptedStore(inner, both);
     expect((await store.get(key))?.body).toBe(body);
-    expect(await reencrypt(inner, both, new AbortController().signal)).toBe(2);
+    const { signal } = new AbortController();
+    await store.snapshot();
+    expect(await store.reencrypt(signal)).toBe(2);
     expect(await raw()).toMatch(/^k8s:enc:aesgcm:v1:k2:/);
     const after = createEncryptedStore(inner, config(gcm(["k2", 2])));
     expect((await after.snapshot()).objects.map((o) => o.body)).toEqual([body, body]);
-    expect(await reencrypt(inner, both, new AbortController().signal)).toBe(0);
+    await store.snapshot();
+    expect(await store.reencrypt(signal)).toBe(0);
+  });
+
+  it("leaves to others what they have written meanwhile", async () => {
+    const old = createEncryptedStore(inner, config(gcm(["k1", 1])));
+    const revision = await old.create(key, body);
+    await old.create({ ...key, name: "gone" }, body);
+    const store = createEncryptedStore(inner, config(gcm(["k2", 2], ["k1", 1])));
+    await store.snapshot();
+    await store.update(key, '{"data":{}}', revision);
+    const gone = await inner.get({ ...key, name: "gone" });
+    await inner.delete({ ...key, name: "gone" }, "{}", gone?.revision ?? 0);
+    expect(await store.reencrypt(new AbortController().signal)).toBe(0);
+    expect((await store.get(key))?.body).toBe('{"data":{}}');
   });
 
   it("says which key is missing", async () => {

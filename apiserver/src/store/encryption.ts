@@ -7,12 +7,21 @@ import { StoreError, type ObjectKey, type Store, type StoredObject } from "./sto
 /** An encrypted body is this, the key's name, a colon, and base64 of nonce (12 bytes), ciphertext and tag (16 bytes). */
 const prefix = "k8s:enc:aesgcm:v1:";
 
+export interface EncryptedStore extends Store {
+  /**
+   * Brings what the last snapshot found in another form to the one the configuration asks for: after a new key was put first, or
+   * encryption was turned on or off. @returns how many objects were written
+   */
+  reencrypt(signal: AbortSignal): Promise<number>;
+}
+
 /**
  * Encrypts the bodies of the resources named in the configuration before they reach the store. A body is bound to its
  * object: it cannot be moved to another name. Bodies written before encryption was configured, or with an older key that is
  * still listed, are read; every write uses the first provider's first key.
  */
-export function createEncryptedStore(inner: Store, rules: readonly EncryptionRule[]): Store {
+export function createEncryptedStore(inner: Store, rules: readonly EncryptionRule[]): EncryptedStore {
+  let outdated: readonly ObjectKey[] = [];
   const open = <T extends StoredObject>(stored: T): T => {
     const body = decrypt(rules, stored.key, stored.body);
     return body === stored.body ? stored : { ...stored, body };
@@ -27,39 +36,50 @@ export function createEncryptedStore(inner: Store, rules: readonly EncryptionRul
     },
     async snapshot() {
       const { revision, objects } = await inner.snapshot();
+      outdated = objects.filter((stored) => !isCurrent(rules, stored)).map((stored) => stored.key);
       return { revision, objects: objects.map(open) };
     },
     async *changes(after, signal) {
       for await (const batch of inner.changes(after, signal)) yield batch.map(open);
     },
+    reencrypt: (signal) => reencrypt(inner, rules, outdated, signal),
     revision: () => inner.revision(),
     compact: (revision) => inner.compact(revision),
     close: () => inner.close(),
   };
 }
 
+/** How many are written again at once. */
+const width = 16;
+
 /**
- * Writes every object again that is not in the form its configuration asks for: after a new key was put first, or encryption
- * was turned on or off. `inner` is the store below the encryption. @returns how many were written
+ * Writes objects again that are not in the form their configuration asks for. `inner` is the store below the encryption.
+ * @returns how many were written
  */
-export async function reencrypt(
+async function reencrypt(
   inner: Store,
   rules: readonly EncryptionRule[],
+  keys: readonly ObjectKey[],
   signal: AbortSignal,
 ): Promise<number> {
   let written = 0;
-  for (const stored of (await inner.snapshot()).objects) {
-    if (signal.aborted) break;
-    if (isCurrent(rules, stored)) continue;
-    const body = encrypt(rules, stored.key, decrypt(rules, stored.key, stored.body));
-    try {
-      await inner.update(stored.key, body, stored.revision);
-      written++;
-    } catch (error) {
-      // Somebody else has written or deleted it meanwhile, with the new key.
-      if (!(error instanceof StoreError)) throw error;
+  const left = keys.values();
+  const work = async (): Promise<void> => {
+    for (const key of left) {
+      if (signal.aborted) return;
+      const stored = await inner.get(key);
+      if (!stored || isCurrent(rules, stored)) continue;
+      const body = encrypt(rules, key, decrypt(rules, key, stored.body));
+      try {
+        await inner.update(key, body, stored.revision);
+        written++;
+      } catch (error) {
+        // Somebody else has written or deleted it meanwhile, with the new key.
+        if (!(error instanceof StoreError)) throw error;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: width }, work));
   return written;
 }
 

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import type { Logger } from "@coracle/shared/log.ts";
 import { redisOptionsFrom } from "./connection.ts";
 import { parseEncryptionConfig } from "./encryption-config.ts";
-import { createEncryptedStore, reencrypt } from "./encryption.ts";
+import { createEncryptedStore, type EncryptedStore } from "./encryption.ts";
 import { createRedisStore } from "./redis.ts";
-import type { Store } from "./store.ts";
 
 export interface OpenStoreOptions {
   /** CORACLE_REDIS */
@@ -18,20 +17,14 @@ export interface OpenStoreOptions {
 }
 
 /** The API server's store: Redis, with Secrets encrypted as `encryption.yaml` says. */
-export function openStore({ url, pki, allowPlaintext, log }: OpenStoreOptions): Store & {
-  /** Brings everything stored to the form the configuration asks for; see `reencrypt`. */
-  rewrite(signal: AbortSignal): Promise<number>;
-} {
+export function openStore({ url, pki, allowPlaintext, log }: OpenStoreOptions): EncryptedStore {
   const text = readEncryptionFile(join(pki, "encryption.yaml"), allowPlaintext ?? false);
   const rules = text === undefined ? [] : parseEncryptionConfig(text);
   const inner = createRedisStore({
     redis: redisOptionsFrom(url, pki),
     onDown: (reason) => log?.warn({ reason }, "the store cannot be reached"),
   });
-  return {
-    ...createEncryptedStore(inner, rules),
-    rewrite: (signal) => reencrypt(inner, rules, signal),
-  };
+  return createEncryptedStore(inner, rules);
 }
 
 function readEncryptionFile(path: string, mayBeAbsent: boolean): string | undefined {

@@ -76,6 +76,37 @@ describe("initialize", () => {
     ]);
   });
 
+  test("rotates the key of Secrets in two steps: a new one before the old, then it alone", async () => {
+    const keys = async (): Promise<{ name: string; secret: string }[]> => {
+      const config = parse(await read("volumes/apiserver/encryption.yaml")) as {
+        resources: { providers: { aesgcm: { keys: { name: string; secret: string }[] } }[] }[];
+      };
+      return config.resources[0]?.providers[0]?.aesgcm.keys ?? [];
+    };
+    await initialize(options());
+    const [first] = await keys();
+    expect(await initialize(options({ rotation: "add" }))).toEqual(["apiserver/encryption.yaml"]);
+    const [second, ...others] = await keys();
+    expect(others).toEqual([first]);
+    expect(second?.name).toBe("key2");
+    await initialize(options());
+    expect(await keys()).toHaveLength(2);
+    await initialize(options({ rotation: "drop" }));
+    expect(await keys()).toEqual([second]);
+  });
+
+  test("keeps the one key of a cluster of an earlier version", async () => {
+    await initialize(options());
+    const before = await read("volumes/apiserver/encryption.yaml");
+    const { encryptionKeys, ...rest } = JSON.parse(await read("volumes/ca/secrets.json")) as {
+      encryptionKeys: { secret: string }[];
+    };
+    const old = { ...rest, encryptionKey: encryptionKeys[0]?.secret };
+    await overwrite("volumes/ca/secrets.json", JSON.stringify(old));
+    await initialize(options());
+    expect(await read("volumes/apiserver/encryption.yaml")).toBe(before);
+  });
+
   test("refuses to replace a damaged certificate authority", async () => {
     await initialize(options());
     await overwrite("volumes/ca/ca.crt", "damaged");

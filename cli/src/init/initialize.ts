@@ -7,7 +7,7 @@ import { accountPublicKey, areCredentialsGood, brokerConfig, isConfigOf, mintCre
 import { type Directory, MASTER, openDirectory, PUBLIC, SECRET, type WriteOptions } from "./files.ts";
 import { adminKubeconfig } from "./kubeconfig.ts";
 import { redisConfig, redisUsers } from "./redis.ts";
-import { openSecrets, type Secrets } from "./secrets.ts";
+import { type EncryptionKey, openSecrets, type Rotation, type Secrets } from "./secrets.ts";
 
 export interface InitOptions {
   /** Holds one directory per component: the volumes. */
@@ -24,6 +24,8 @@ export interface InitOptions {
   readonly serviceAddress: string;
   /** The health check's binary, shared with the images that are not ours. */
   readonly probe?: string | undefined;
+  /** Changes the keys that Secrets are encrypted with. */
+  readonly rotation?: Rotation | undefined;
   readonly log: Logger;
   /** Off in tests, which are not root. */
   readonly setOwners?: boolean;
@@ -72,14 +74,14 @@ function certificates(options: InitOptions): Record<string, [Component, string, 
   };
 }
 
-const encryptionConfig = (key: string): string =>
+const encryptionConfig = (keys: readonly EncryptionKey[]): string =>
   stringify({
     apiVersion: "apiserver.config.k8s.io/v1",
     kind: "EncryptionConfiguration",
     resources: [
       {
         resources: ["secrets"],
-        providers: [{ aesgcm: { keys: [{ name: "key1", secret: key }] } }, { identity: {} }],
+        providers: [{ aesgcm: { keys } }, { identity: {} }],
       },
     ],
   });
@@ -173,7 +175,7 @@ class Initializer {
     }
     for (const component of ["apiserver", "kubelet"] as const)
       await this.write(component, "bootstrap-token", `${secrets.bootstrapToken}\n`, SECRET);
-    await this.write("apiserver", "encryption.yaml", encryptionConfig(secrets.encryptionKey), SECRET);
+    await this.write("apiserver", "encryption.yaml", encryptionConfig(secrets.encryptionKeys), SECRET);
     await this.write("apiserver", "redis.password", `${secrets.redisPassword}\n`, SECRET);
     await this.write("redis", "redis.conf", redisConfig, PUBLIC);
     await this.write("redis", "users.acl", redisUsers(secrets.redisPassword), SECRET);
@@ -217,7 +219,7 @@ class Initializer {
  */
 export async function initialize(options: InitOptions): Promise<readonly string[]> {
   const init = new Initializer(options);
-  const secrets = await openSecrets(await init.open("ca"));
+  const secrets = await openSecrets(await init.open("ca"), options.rotation);
   const authority = await init.authority();
   await Promise.all([
     ...Object.values(certificates(options)).map((certificate) => init.certificate(authority, certificate)),

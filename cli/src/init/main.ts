@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createLogger } from "@coracle/shared/log.ts";
 import { initialize } from "./initialize.ts";
+import { ROTATIONS } from "./secrets.ts";
 
 const log = createLogger("init");
 const env = (name: string, fallback: string): string => process.env[name] || fallback;
@@ -15,6 +16,7 @@ try {
     serverNames: env("CORACLE_SERVER_NAMES", "").split(",").filter(Boolean),
     domain: env("CORACLE_CLUSTER_DOMAIN", "cluster.local"),
     serviceAddress: env("CORACLE_API_SERVICE_IP", "10.96.0.1"),
+    rotation: ROTATIONS.find((rotation) => rotation === process.env["CORACLE_ENCRYPTION_KEYS"]),
     probe: existsSync(probe) ? probe : undefined,
     log,
   });

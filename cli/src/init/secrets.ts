@@ -2,12 +2,34 @@ import { generateKeyPairSync, randomBytes, randomInt } from "node:crypto";
 import { createBusSeeds, type BusSeeds } from "./bus.ts";
 import { type Directory, MASTER } from "./files.ts";
 
+export interface EncryptionKey {
+  readonly name: string;
+  /** AES-256, base64. */
+  readonly secret: string;
+}
+
+const newKey = (number: number): EncryptionKey => ({
+  name: `key${number}`,
+  secret: randomBytes(32).toString("base64"),
+});
+
+/** The two halves of a rotation; between them every object is written again. */
+export const ROTATIONS = ["add", "drop"] as const;
+export type Rotation = (typeof ROTATIONS)[number];
+
+/** The keys with a new one that writes from now on, or only the one that writes. */
+function rotate(keys: readonly EncryptionKey[], rotation: Rotation | undefined): readonly EncryptionKey[] {
+  if (rotation === "drop") return keys.slice(0, 1);
+  const last = Math.max(...keys.map((key) => Number(key.name.slice("key".length))));
+  return rotation === "add" ? [newKey(last + 1), ...keys] : keys;
+}
+
 /** What is made once and kept for the cluster's life, in the volume that only `init` mounts. */
 export interface Secrets {
   readonly serviceAccountKey: string;
   readonly serviceAccountPublicKey: string;
-  /** AES-256, base64. */
-  readonly encryptionKey: string;
+  /** The first one writes, all of them read. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   readonly redisPassword: string;
   /** `id.secret`, in the form of upstream's bootstrap tokens. */
   readonly bootstrapToken: string;
@@ -27,15 +49,20 @@ const serviceAccountKeys = (): Pick<Secrets, "serviceAccountKey" | "serviceAccou
   return { serviceAccountKey: privateKey, serviceAccountPublicKey: publicKey };
 };
 
+/** Clusters of an earlier version have one key. */
+type StoredSecrets = Partial<Secrets> & { readonly encryptionKey?: string };
+const firstKey = ({ encryptionKey }: StoredSecrets): EncryptionKey =>
+  encryptionKey === undefined ? newKey(1) : { name: "key1", secret: encryptionKey };
+
 /** The cluster's secrets: those in the directory, and new ones for what is missing. */
-export async function openSecrets(directory: Directory): Promise<Secrets> {
-  const stored = JSON.parse((await directory.read("secrets.json")) ?? "{}") as Partial<Secrets>;
+export async function openSecrets(directory: Directory, rotation?: Rotation): Promise<Secrets> {
+  const stored = JSON.parse((await directory.read("secrets.json")) ?? "{}") as StoredSecrets;
   const { serviceAccountKey, serviceAccountPublicKey } = stored;
   const secrets: Secrets = {
     ...(serviceAccountKey !== undefined && serviceAccountPublicKey !== undefined
       ? { serviceAccountKey, serviceAccountPublicKey }
       : serviceAccountKeys()),
-    encryptionKey: stored.encryptionKey ?? randomBytes(32).toString("base64"),
+    encryptionKeys: rotate(stored.encryptionKeys ?? [firstKey(stored)], rotation),
     redisPassword: stored.redisPassword ?? randomBytes(32).toString("base64url"),
     bootstrapToken: stored.bootstrapToken ?? `${word(6)}.${word(16)}`,
     bus: stored.bus ?? createBusSeeds(),
