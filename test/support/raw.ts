@@ -2,7 +2,24 @@ import type { IncomingMessage } from "node:http";
 import { request, Agent, type RequestOptions } from "node:https";
 import { once } from "node:events";
 import { KubeConfig } from "@kubernetes/client-node";
+import { WebSocket } from "ws";
 import { kubeconfig } from "./run.ts";
+
+/** What a WebSocket said until it ended. */
+export interface Conversation {
+  readonly protocol: string;
+  readonly frames: readonly Buffer[];
+  /** Status and body when the server did not let it open. */
+  readonly refused?: { readonly status: number; readonly text: string } | undefined;
+}
+
+export interface Talk {
+  readonly protocols?: readonly string[];
+  /** Sent as soon as it is open. */
+  readonly say?: readonly (Buffer | string)[];
+  /** Closes it from our side after the frame that is accepted. */
+  readonly until?: (frame: Buffer) => boolean;
+}
 
 export interface Answer {
   readonly status: number;
@@ -103,6 +120,35 @@ export class Raw {
       }
     }
     throw new Error(`the watch ended (${answer.statusCode}) after ${JSON.stringify(events).slice(0, 500)}`);
+  }
+
+  /** Opens a WebSocket and listens until either side closes it. */
+  async talk(path: string, { protocols = [], say = [], until }: Talk = {}): Promise<Conversation> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { ca, cert, key } = options;
+    const url = new URL(path, this.#server);
+    url.protocol = "wss:";
+    const socket = new WebSocket(url, [...protocols], { ca, cert, key });
+    const frames: Buffer[] = [];
+    return new Promise((resolve, reject) => {
+      const end = (refused?: Conversation["refused"]): void =>
+        resolve({ protocol: socket.protocol, frames, refused });
+      socket.on("open", () => {
+        for (const words of say) socket.send(words);
+      });
+      socket.on("message", (frame: Buffer) => {
+        frames.push(frame);
+        if (until?.(frame)) socket.close(1000);
+      });
+      socket.on("close", () => end());
+      socket.on("unexpected-response", (_request, answer: IncomingMessage) => {
+        let text = "";
+        answer.on("data", (chunk: Buffer) => (text += chunk.toString()));
+        answer.on("end", () => end({ status: answer.statusCode ?? 0, text }));
+      });
+      socket.on("error", (error) => reject(error));
+    });
   }
 
   close(): void {
