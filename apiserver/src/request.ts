@@ -30,6 +30,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream is a watch or a log: each chunk is flushed at once; ending the iteration ends the response. */
   readonly body: Uint8Array | string | AsyncIterable<Uint8Array | string>;
+  /** Aborted when a stream is over because its client does not read: it gets a moment more, not the connection for ever. */
+  readonly overdue?: AbortSignal | undefined;
 }
 
 /** The API path, taken apart once (upstream's RequestInfo). */

@@ -22,7 +22,9 @@ export async function send(
   }
   outgoing.writeHead(response.status, response.headers);
   outgoing.flushHeaders();
+  const stop = cutWhenOverdue(outgoing, response.overdue);
   if (incoming.method !== "HEAD") await pump(outgoing, body);
+  stop();
   outgoing.end();
 }
 
@@ -52,6 +54,19 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 
 const acceptsGzip = (incoming: IncomingMessage): boolean =>
   /(^|[\s,])gzip($|[\s,;])/.test(incoming.headers["accept-encoding"] ?? "");
+
+/** For a client that reads slowly the end of its stream may still be news; one that does not read at all holds memory. */
+const overdueMs = 10_000;
+
+function cutWhenOverdue(outgoing: ServerResponse, overdue: AbortSignal | undefined): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const start = (): void => void (timer = setTimeout(() => outgoing.destroy(), overdueMs));
+  overdue?.addEventListener("abort", start, { once: true });
+  return () => {
+    clearTimeout(timer);
+    overdue?.removeEventListener("abort", start);
+  };
+}
 
 async function pump(outgoing: ServerResponse, body: AsyncIterable<Uint8Array | string>): Promise<void> {
   const gone = new AbortController();

@@ -40,10 +40,12 @@ export async function watch(registry: Registry, call: Call): Promise<ApiResponse
     AbortSignal.timeout(seconds * 1000),
     ...(custom ? [custom.retired] : []),
   ]);
+  const overdue = new AbortController();
   const options = {
     namespace: info.namespace,
     after: start.after,
     signal,
+    onOverflow: () => overdue.abort(),
     ...(selection.name ? { name: selection.name } : {}),
   };
   let events: AsyncIterable<CacheEvent | number>;
@@ -55,7 +57,8 @@ export async function watch(registry: Registry, call: Call): Promise<ApiResponse
     if (!(error instanceof ApiError)) throw error;
     return streamed(encoder, errorOnly(error));
   }
-  return streamed(encoder, stream({ start, events, selection, encoder, bookmarks, signal: request.signal }));
+  const body = stream({ start, events, selection, encoder, bookmarks, signal: request.signal });
+  return { ...streamed(encoder, body), overdue: overdue.signal };
 }
 
 /** Events with objects as the watched version shows them. */

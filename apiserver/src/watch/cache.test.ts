@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemoryStore } from "../store/memory.ts";
 import type { Store } from "../store/store.ts";
 import { createWatchCache, type CacheEvent, type WatchCache, type WatchCacheOptions } from "./cache.ts";
@@ -162,6 +162,21 @@ describe("watching", () => {
     await expect(take(slow, 20)).rejects.toMatchObject({ code: 410 });
     expect(await quick).toEqual(["ADDED o"]);
     expect(cache.stats().watchers).toBe(0);
+  });
+
+  it("holds no more for a watcher that does not keep up than what it remembers anyway", async () => {
+    const cache = await open({ historyBytes: 20_000 });
+    const overflowed = vi.fn();
+    const slow = cache.watch("pods", { after: 1, signal: stop.signal, onOverflow: overflowed });
+    const big = JSON.stringify({ metadata: { name: "p" }, data: "x".repeat(5_000) });
+    let at = await store.create(key("p"), big);
+    for (let i = 0; i < 3; i++) at = await store.update(key("p"), big, at);
+    await settled(cache);
+    expect(overflowed).not.toHaveBeenCalled();
+    for (let i = 0; i < 3; i++) at = await store.update(key("p"), big, at);
+    await settled(cache);
+    expect(overflowed).toHaveBeenCalledOnce();
+    await expect(take(slow, 20)).rejects.toMatchObject({ code: 410 });
   });
 
   it("bookmarks the revision while nothing happens to a watch", async () => {

@@ -251,6 +251,7 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
       backlog,
       limit: settings.watcherBuffer,
       overflow: () => tooOld(watchOptions.after, revision),
+      forgotten: () => cache.base,
       reached: () => waiters.waitFor(watchOptions.after),
       onEnd: () => cache.watchers.remove(watcher),
     });

@@ -46,6 +46,8 @@ export interface WatchOptions {
   /** Events with a revision above this. @throws Expired (410) when that history is gone */
   readonly after: number;
   readonly signal: AbortSignal;
+  /** Told that the watch has fallen too far behind: it ends, whether anybody reads that or not. */
+  readonly onOverflow?: (() => void) | undefined;
 }
 
 /** The API server's view of the store: a snapshot, kept current from the change stream. */

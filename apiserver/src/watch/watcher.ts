@@ -19,6 +19,8 @@ export interface WatcherParts {
   readonly backlog: readonly CacheEvent[];
   readonly limit: number;
   readonly overflow: () => ApiError;
+  /** The revision up to which history is forgotten. What only a slow watch still holds would be memory without end. */
+  readonly forgotten: () => number;
   /** Waits for a revision that the cache has not reached yet. */
   readonly reached: () => Promise<void>;
   readonly onEnd: () => void;
@@ -92,9 +94,11 @@ export function createWatcher(parts: WatcherParts): Watcher {
     push(event) {
       if (failure || ended || give(event)) return;
       queue.push(event);
-      if (queue.length <= allowed) return;
+      const oldest = queue.at(0)?.revision ?? event.revision;
+      if (queue.length <= allowed && oldest > parts.forgotten()) return;
       queue.clear();
       fail(parts.overflow());
+      options.onOverflow?.();
     },
     bookmark(revision) {
       if (revision > told) give(revision);
