@@ -7,6 +7,7 @@ import type { KubeletConfig } from "./config.ts";
 import { nodeLabels, type NodeIdentity } from "./container/names.ts";
 import type { KubeletContext, NodeFacts } from "./context.ts";
 import { createEngineView } from "./engine-view.ts";
+import type { ImageAccess } from "./images/access.ts";
 import { createImageManager } from "./images/manager.ts";
 import type { PodNetwork } from "./network/network.ts";
 import { createBackoff, RESTART_BACKOFF } from "./plan/backoff.ts";
@@ -24,6 +25,7 @@ export interface KubeletParts {
   readonly runtime: Runtime;
   readonly network: PodNetwork;
   readonly storage: NodeStorage;
+  readonly imageAccess?: ImageAccess | undefined;
   readonly client: Client;
   readonly events: EventRecorder;
   services(): Iterable<Service>;
@@ -48,7 +50,15 @@ export function createKubelet(parts: KubeletParts): Kubelet {
     ...parts,
     steady,
     engine,
-    images: createImageManager({ runtime, maxParallel: config.maxParallelPulls, log, now, steady, signal }),
+    images: createImageManager({
+      runtime,
+      maxParallel: config.maxParallelPulls,
+      access: parts.imageAccess,
+      log,
+      now,
+      steady,
+      signal,
+    }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
     tokens: createTokenSource(client, steady),
     statuses: createStatusWriter(client, log, signal),

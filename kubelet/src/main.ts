@@ -16,6 +16,7 @@ import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
 import { heldAddresses } from "./engine-view.ts";
 import { isMirror } from "./eviction/critical.ts";
+import { createImageAccess } from "./images/access.ts";
 import { openPullRecord, withPullRecord } from "./gc/pull-record.ts";
 import { createKubelet } from "./kubelet.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
@@ -41,6 +42,8 @@ import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
 
 const env = process.env;
 const settings = readUpkeepSettings(env);
+/** In a node's directory: what it has pulled. */
+const PULL_RECORD = "images.json";
 /** Where a node looks for static pods, on its own file system. */
 const STATIC_PODS = "/etc/kubernetes/manifests";
 /** To close connections, after the pods have had their time. */
@@ -58,7 +61,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const info = await engine.info();
   const here = join(config.data, name);
   await mkdir(here, { recursive: true });
-  const record = await openPullRecord(join(here, "images.json"), log, Date.now);
+  const record = await openPullRecord(join(here, PULL_RECORD), log, Date.now);
   const runtime = withPullRecord(engine, record, log);
   const mounts = own ? await runtime.mounts(own.id) : [];
   const whole = await readMachine(info, here, KUBELET_VERSION);
@@ -119,6 +122,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     },
     runtime,
     network,
+    imageAccess: createImageAccess(config.data, PULL_RECORD, log),
     storage: { ...storage, ...(hollow ? { rootOf: () => undefined } : {}) },
     client,
     events,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger } from "@coracle/shared/log.ts";
@@ -8,6 +8,8 @@ import type { ImageInfo, Runtime, RuntimeContainer } from "../runtime/runtime.ts
 import { testContainer } from "../stats/fixtures.ts";
 import { createContainerCollector, deadInExcess } from "./containers.ts";
 import { createImageCollector, type ImageCollectorOptions } from "./images.ts";
+import { createImageAccess } from "../images/access.ts";
+import type { RegistryAuth } from "../runtime/runtime.ts";
 import { listedName, openPullRecord, withPullRecord, type PullRecord } from "./pull-record.ts";
 
 const log = createLogger("test");
@@ -140,6 +142,28 @@ describe("images", () => {
     expect((await openPullRecord(file, log, () => 0)).get("id-ours:1")?.references).toEqual(["ours:1"]);
     await writeFile(file, "{broken");
     expect((await openPullRecord(file, log, () => 0)).get("id-ours:1")).toBeUndefined();
+  });
+  it("are for whoever has the credentials they were pulled with, on every node of the engine", async () => {
+    const recording = withPullRecord(runtime, record, log);
+    const [mine, other] = [
+      { username: "me", password: "a" },
+      { username: "you", password: "b" },
+    ];
+    await recording.pull("r.example/private:1", mine, never);
+    await recording.pull("r.example/public:1", undefined, never);
+    const access = createImageAccess(directory, "images.json", log);
+    const allows = (image: string, ...held: RegistryAuth[]): Promise<boolean> =>
+      access.allows(`id-${image}`, image, () => Promise.resolve(held));
+    expect(await allows("r.example/private:1", other, mine)).toBe(true);
+    expect(await allows("r.example/private:1", other)).toBe(false);
+    expect(await allows("r.example/private:1")).toBe(false);
+    expect(await allows("r.example/public:1")).toBe(true);
+    expect(await allows("theirs:1")).toBe(true);
+
+    const second = await openPullRecord(join(directory, "node-2/images.json"), log, () => clock);
+    await withPullRecord(runtime, second, log).pull("r.example/private:1", other, never);
+    expect(await allows("r.example/private:1", other)).toBe(true);
+    expect((await readFile(join(directory, "node-2/images.json"), "utf8")).includes("you")).toBe(false);
   });
   it("in use, wanted, renamed, young or the cluster's own are kept", async () => {
     await pullAll("used:1", "wanted:1", "renamed:1", "old:1", "coracle/extra:1");

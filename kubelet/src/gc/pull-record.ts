@@ -1,10 +1,12 @@
 /**
- * Which images this kubelet has pulled itself. The engine belongs to the machine: images that its user pulled or built, or that
+ * Which images this kubelet has pulled itself, and with which credentials. The engine belongs to the machine: images that its user pulled or built, or that
  * came before the cluster, are never ours to delete, so that only what stands in this record may be.
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Logger } from "@coracle/shared/log.ts";
+import { credentialDigest } from "../images/credentials.ts";
+import { repositoryOf } from "../images/reference.ts";
 import type { ImageInfo, Runtime } from "../runtime/runtime.ts";
 
 export interface PulledImage {
@@ -13,8 +15,17 @@ export interface PulledImage {
   readonly pulledAt: number;
 }
 
+/** Digests of the credentials that opened a repository's image, or that it needed none. */
+export type Access = readonly string[] | "anyone";
+/** By repository: what is private under one name may be public under another. */
+export type ImageGrants = Readonly<Record<string, Access>>;
+
 export interface PullRecord {
   get(id: string): PulledImage | undefined;
+  /** Under which names the image was pulled, and what that took. */
+  grants(id: string): ImageGrants | undefined;
+  /** It was pulled by these credentials, or without any. */
+  grant(id: string, repository: string, credential: string | undefined): Promise<void>;
   add(id: string, reference: string): Promise<void>;
   delete(id: string): Promise<void>;
 }
@@ -31,12 +42,15 @@ export function listedName(reference: string): string {
 
 /** The record in a file. One that cannot be read counts as empty: then nothing is deleted. */
 export async function openPullRecord(file: string, log: Logger, now: () => number): Promise<PullRecord> {
-  const images = new Map<string, PulledImage>(await read(file, log));
+  const before = await readPullRecord(file, log);
+  const images = new Map<string, PulledImage>(Object.entries(before.images));
+  const grants = new Map<string, ImageGrants>(Object.entries(before.grants));
   let writing: Promise<void> = Promise.resolve();
   const save = (): Promise<void> => {
     const write = async (): Promise<void> => {
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(`${file}.new`, JSON.stringify({ version: 1, images: Object.fromEntries(images) }));
+      const content = { version: 1, images: Object.fromEntries(images), grants: Object.fromEntries(grants) };
+      await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
       await rename(`${file}.new`, file);
     };
     const done = writing.then(write);
@@ -46,27 +60,46 @@ export async function openPullRecord(file: string, log: Logger, now: () => numbe
   return {
     get: (id) => images.get(id),
     add: async (id, reference) => {
-      const before = images.get(id);
-      const references = new Set([...(before?.references ?? []), listedName(reference)]);
+      const known = images.get(id);
+      const references = new Set([...(known?.references ?? []), listedName(reference)]);
       images.set(id, { references: [...references], pulledAt: now() });
       await save();
     },
     delete: async (id) => {
+      grants.delete(id);
       if (images.delete(id)) await save();
+    },
+    grants: (id) => grants.get(id),
+    grant: async (id, repository, credential) => {
+      const known = grants.get(id);
+      const held = known?.[repository] ?? [];
+      if (held === "anyone" || (credential !== undefined && held.includes(credential))) return;
+      grants.set(id, {
+        ...known,
+        [repository]: credential === undefined ? "anyone" : [...held, credential],
+      });
+      await save();
     },
   };
 }
 
-async function read(file: string, log: Logger): Promise<[string, PulledImage][]> {
+interface Content {
+  readonly images: Readonly<Record<string, PulledImage>>;
+  readonly grants: Readonly<Record<string, ImageGrants>>;
+}
+
+/** What a file of this kind holds. */
+export async function readPullRecord(file: string, log: Logger): Promise<Content> {
   try {
-    const content = JSON.parse(await readFile(file, "utf8")) as { images?: Record<string, PulledImage> };
-    return Object.entries(content.images ?? {}).filter(
+    const content = JSON.parse(await readFile(file, "utf8")) as Partial<Content>;
+    const images = Object.entries(content.images ?? {}).filter(
       ([, image]) => Array.isArray(image.references) && typeof image.pulledAt === "number",
     );
+    return { images: Object.fromEntries(images), grants: content.grants ?? {} };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT")
       log.warn({ err: error, file }, "the record of pulled images cannot be read, and starts anew");
-    return [];
+    return { images: {}, grants: {} };
   }
 }
 
@@ -79,9 +112,10 @@ export function withPullRecord(runtime: Runtime, record: PullRecord, log: Logger
       const before = await look(reference);
       await runtime.pull(reference, auth, signal);
       const after = await look(reference);
-      if (!after || (before?.id === after.id && !record.get(after.id))) return;
+      if (!after) return;
       try {
-        await record.add(after.id, reference);
+        await record.grant(after.id, repositoryOf(reference), auth && credentialDigest(auth));
+        if (before?.id !== after.id || record.get(after.id)) await record.add(after.id, reference);
       } catch (error) {
         // The image is there, and will merely not be deleted some day.
         log.warn({ err: error, image: reference }, "could not write down a pulled image");

@@ -1,4 +1,5 @@
 /** Registry credentials out of pull secrets. */
+import { createHash } from "node:crypto";
 import type { Pod, Secret } from "@coracle/shared/api/generated/core-v1.ts";
 import type { References } from "../container/env.ts";
 import type { RegistryAuth } from "../runtime/runtime.ts";
@@ -69,20 +70,38 @@ function covers(pattern: string, registry: string, repository: string): boolean 
   return hostMatches && (path === "" || repository === path || repository.startsWith(`${path}/`));
 }
 
-/** The credentials to try for an image, the most specific first. Empty: pull without. */
+/** Tells credentials apart without giving them away. */
+export const credentialDigest = ({
+  username,
+  password,
+  identityToken,
+  registryToken,
+}: RegistryAuth): string =>
+  createHash("sha256")
+    .update(JSON.stringify([username, password, identityToken, registryToken]))
+    .digest("hex");
+
+/**
+ * The credentials to try for an image, the most specific first. Empty: pull without. `missing` hears of the pod's pull secrets
+ * that are not there.
+ */
 export async function credentialsFor(
   image: string,
   pod: Pod,
   references: References,
+  missing: (names: readonly string[]) => void = () => undefined,
 ): Promise<readonly RegistryAuth[]> {
   const parsed = parseImage(image);
   if (!parsed) return [];
   const namespace = pod.metadata.namespace ?? "";
-  const secrets = await Promise.all(
-    (pod.spec?.imagePullSecrets ?? []).map(({ name = "" }) => references.secret(namespace, name)),
+  const names = (pod.spec?.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+  const found = await Promise.all(
+    names.map(async (name) => ({ name, secret: await references.secret(namespace, name) })),
   );
-  return secrets
-    .flatMap((secret) => (secret ? credentialsOf(secret) : []))
+  const absent = found.filter(({ secret }) => !secret).map(({ name }) => name);
+  if (absent.length > 0) missing(absent);
+  return found
+    .flatMap(({ secret }) => (secret ? credentialsOf(secret) : []))
     .filter(({ pattern }) => covers(pattern, parsed.registry, parsed.repository))
     .toSorted((a, b) => b.pattern.length - a.pattern.length)
     .map(({ auth }) => auth);

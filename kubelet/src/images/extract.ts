@@ -4,8 +4,8 @@ import { imageVolumeName, LABEL } from "../container/names.ts";
 import { command } from "../network/command.ts";
 import { containersOf, podEvent, type PodRun } from "../pod.ts";
 import { VolumePending, type VolumeImages } from "../volumes/volume.ts";
-import { credentialsFor } from "./credentials.ts";
 import type { ImageAnswer } from "./manager.ts";
+import { pullCredentials } from "./pull-credentials.ts";
 
 /** What the engine itself puts into a container's root. */
 const NOT_OF_THE_IMAGE = ["./.dockerenv", "./dev/*", ".dockerenv", "dev/*"];
@@ -17,7 +17,7 @@ function ask(run: PodRun, volume: string, source: ImageVolumeSource): Promise<Im
     pod,
     container: { name: `volume ${volume}`, image: reference, imagePullPolicy: pullPolicy },
     attempt: 0,
-    credentials: () => credentialsFor(reference, pod, ctx.references.forPod(run.uid)),
+    credentials: () => pullCredentials(run, reference),
     event: (type, reason, message) => podEvent(run, type, reason, message),
     wake: run.wake,
   });

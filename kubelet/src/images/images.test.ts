@@ -2,6 +2,7 @@ import type { Pod, Secret } from "@coracle/shared/api/generated/core-v1.ts";
 import { createLogger } from "@coracle/shared/log.ts";
 import { describe, expect, test } from "vitest";
 import { createFakeRuntime } from "../runtime/fake.ts";
+import type { ImageAccess } from "./access.ts";
 import { credentialsFor } from "./credentials.ts";
 import { createImageManager } from "./manager.ts";
 import { parseImage } from "./reference.ts";
@@ -53,6 +54,15 @@ describe("pull secrets", () => {
       imagePullSecrets: [{ name: "modern" }, { name: "old" }, { name: "broken" }, { name: "gone" }],
     },
   };
+  test("those that are not there are told", async () => {
+    const told: (readonly string[])[] = [];
+    const references = {
+      secret: (_: string, name: string) => Promise.resolve(secrets[name]),
+      configMap: () => Promise.resolve(undefined),
+    };
+    await credentialsFor("nginx", pod, references, (names) => told.push(names));
+    expect(told).toEqual([["gone"]]);
+  });
   const users = async (image: string): Promise<(string | undefined)[]> =>
     (
       await credentialsFor(image, pod, {
@@ -73,13 +83,14 @@ describe("pull secrets", () => {
 });
 
 describe("making sure of an image", () => {
-  const world = (options: Parameters<typeof createFakeRuntime>[0]) => {
+  const world = (options: Parameters<typeof createFakeRuntime>[0], access?: ImageAccess) => {
     let time = 0;
     const events: string[] = [];
     const runtime = createFakeRuntime(options);
     const manager = createImageManager({
       runtime,
       maxParallel: 1,
+      access,
       log: createLogger("test"),
       now: () => time,
       steady: () => time,
@@ -119,6 +130,18 @@ describe("making sure of an image", () => {
     expect(await ensure("a:1", "Never")).toMatchObject({ waiting: { reason: "ErrImageNeverPull" } });
     expect((await ensure("a:1", "IfNotPresent")).kind).toBe("present");
     expect(events).toContain("Pulling");
+  });
+
+  test("one that others pulled with their credentials has to be pulled with the pod's own", async () => {
+    const closed = { allows: () => Promise.resolve(false) };
+    const { ensure, events } = world({ images: ["a:1"], registry: [] }, closed);
+    expect(await ensure("a:1", "IfNotPresent")).toMatchObject({ waiting: { reason: "ErrImagePull" } });
+    expect(await ensure("a:1", "Never")).toMatchObject({ waiting: { reason: "ErrImageNeverPull" } });
+    expect(events).not.toContain("Pulled");
+    const open = world({ images: ["a:1"], registry: ["a:1"] }, closed);
+    expect((await open.ensure("a:1", "IfNotPresent")).kind).toBe("present");
+    expect((await open.ensure("a:1", "IfNotPresent")).kind).toBe("present");
+    expect(open.events).toEqual(["Pulling", "Pulled"]);
   });
 
   test("a failed pull shows its error, then backs off, then tries again", async () => {

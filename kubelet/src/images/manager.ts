@@ -4,6 +4,7 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { createBackoff, RESTART_BACKOFF } from "../plan/backoff.ts";
 import type { Waiting } from "../plan/plan.ts";
 import type { ImageInfo, RegistryAuth, Runtime } from "../runtime/runtime.ts";
+import type { ImageAccess } from "./access.ts";
 import { parseImage } from "./reference.ts";
 
 /** One container's wish for its image. */
@@ -43,6 +44,8 @@ export interface ImageManager {
 export interface ImageManagerOptions {
   readonly runtime: Runtime;
   readonly maxParallel: number;
+  /** Who may use what is there; absent: everybody. */
+  readonly access?: ImageAccess | undefined;
   readonly log: Logger;
   readonly now: () => number;
   readonly steady: () => number;
@@ -109,6 +112,8 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
     if (!found) remembered.delete(reference);
     return found;
   };
+  const mayUse = async (id: string, wish: ImageWish): Promise<boolean> =>
+    options.access?.allows(id, wish.container.image ?? "", () => wish.credentials()) ?? true;
   const pullWith = async (image: string, credentials: readonly RegistryAuth[]): Promise<void> => {
     let failure: unknown;
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
@@ -197,13 +202,13 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
       if (running) return running.settled ? settle(key, wish, running, image) : { kind: "pulling" };
       const found = await info(image);
       const policy = policyOf(container);
-      if (found && (policy !== "Always" || ensured.get(key) === wish.attempt)) {
-        if (ensured.get(key) !== wish.attempt)
-          wish.event(
-            "Normal",
-            "Pulled",
-            `Container image "${image}" already present on machine and can be accessed by the pod`,
-          );
+      if (found && ensured.get(key) === wish.attempt) return present(key, wish, found);
+      if (found && policy !== "Always" && (await mayUse(found.id, wish))) {
+        wish.event(
+          "Normal",
+          "Pulled",
+          `Container image "${image}" already present on machine and can be accessed by the pod`,
+        );
         return present(key, wish, found);
       }
       if (policy === "Never") {

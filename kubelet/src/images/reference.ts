@@ -38,3 +38,9 @@ export function parseImage(text: string): ImageReference | undefined {
     (digest === undefined || DIGEST.test(digest));
   return valid ? { registry, repository, tag, digest } : undefined;
 }
+
+/** Registry and repository of an image, without tag and digest: what access is given to. */
+export function repositoryOf(image: string): string {
+  const parsed = parseImage(image);
+  return parsed ? `${parsed.registry}/${parsed.repository}` : image;
+}

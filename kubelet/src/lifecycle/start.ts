@@ -2,7 +2,7 @@
 import { buildContainer, specHash } from "../container/build.ts";
 import { ConfigError } from "../container/env.ts";
 import { podUid } from "../container/names.ts";
-import { credentialsFor } from "../images/credentials.ts";
+import { pullCredentials } from "../images/pull-credentials.ts";
 import type { ImageAnswer } from "../images/manager.ts";
 import { attemptOf } from "../plan/plan.ts";
 import {
@@ -37,7 +37,7 @@ function askImage(run: PodRun, container: SpecContainer, attempt: number): Promi
     pod,
     container: container.spec,
     attempt,
-    credentials: () => credentialsFor(container.spec.image ?? "", pod, ctx.references.forPod(run.uid)),
+    credentials: () => pullCredentials(run, container.spec.image ?? ""),
     event: (type, reason, message) => podEvent(run, type, reason, message, container),
     wake: run.wake,
   });
