@@ -16,6 +16,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { busybox, toolPod } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import {
+  docker,
   eventually,
   kubeconfig,
   kubectl,
@@ -134,6 +135,32 @@ describe("@kubernetes/client-node", () => {
     await eventually("all three", async () => seen.length === 3);
     await informer.stop();
     expect(seen).toEqual(["add watched 1", "update watched 2", "delete watched 2"]);
+  });
+
+  test("an informer goes on after the API server was restarted, and misses nothing", async () => {
+    const path = `/api/v1/namespaces/${ns}/configmaps`;
+    const list = () => api.listNamespacedConfigMap({ namespace: ns, labelSelector: "of=client-node" });
+    const informer = makeInformer(config, path, list, "of=client-node");
+    const seen = new Set<string>();
+    for (const verb of ["add", "update", "delete"] as const)
+      informer.on(verb, (object: V1ConfigMap) => seen.add(`${verb} ${object.metadata?.name}`));
+    let broken = 0;
+    // What its documentation says to do.
+    informer.on("error", () => {
+      broken++;
+      setTimeout(() => void informer.start(), 250);
+    });
+    await api.createNamespacedConfigMap({ namespace: ns, body: configMap("before", {}) });
+    await informer.start();
+    await docker("restart", "-t", "5", `${process.env["CORACLE_CLUSTER"] ?? "coracle"}-apiserver-1`);
+    await eventually("the API answers", async () => kubectl("get", "--raw", "/readyz"));
+    await kubectl("delete", "configmap", "before", "-n", ns);
+    await api.createNamespacedConfigMap({ namespace: ns, body: configMap("after", {}) });
+    await eventually("both", async () => seen.has("delete before") && seen.has("add after"));
+    await informer.stop();
+    expect(informer.list().map((c) => c.metadata?.name)).toEqual(["after"]);
+    expect(broken).toBeLessThan(50);
+    await kubectl("delete", "configmap", "after", "-n", ns);
   });
 
   test("a watch resumes where another left off, and misses nothing", async () => {
