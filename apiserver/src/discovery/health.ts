@@ -28,6 +28,20 @@ export function healthPaths(checks: HealthChecks): Map<string, PathHandler> {
   return paths;
 }
 
+/** What became of the wishes to leave checks out. */
+function exclusions(wished: readonly string[], checks: readonly Check[]): string[] {
+  const known = new Set(checks.map((c) => c.name));
+  const strangers = wished.filter((name) => !known.has(name)).toSorted();
+  return [
+    ...wished.filter((name) => known.has(name)).map((name) => `[+]${name} excluded: ok`),
+    ...(strangers.length > 0
+      ? [
+          `warn: some health checks cannot be excluded: no matches for ${strangers.map((s) => JSON.stringify(s)).join(", ")}`,
+        ]
+      : []),
+  ];
+}
+
 function answer(name: string, checks: readonly Check[], request: ApiRequest): ApiResponse | undefined {
   const only = request.path.split("/")[2];
   const excluded = request.query.getAll("exclude");
@@ -41,7 +55,7 @@ function answer(name: string, checks: readonly Check[], request: ApiRequest): Ap
   const lines = results.map((r) =>
     r.wrong === undefined ? `[+]${r.name} ok` : `[-]${r.name} failed: ${r.wrong}`,
   );
-  if (!only) lines.unshift(...excluded.map((e) => `[+]${e} excluded: ok`));
+  if (!only) lines.push(...exclusions(excluded, checks));
   const verdict = `${name} check ${failed.length === 0 ? "passed" : "failed"}`;
   return {
     status: failed.length === 0 ? 200 : 500,

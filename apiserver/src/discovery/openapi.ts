@@ -40,6 +40,7 @@ const servedKind = (kind: Kind, itsVersion: string): ServedKind => ({
   plural: kind.plural,
   namespaced: kind.namespaced,
   verbs: verbsOf(kind),
+  returnDeleted: kind.returnDeleted,
   schema: kind.perVersion?.[itsVersion]?.custom?.schema,
   subresources: subresourcesOf(kind, itsVersion).map(({ name, verbs, kind: of, connect }) => ({
     name,

@@ -18,6 +18,7 @@ export const csiDrivers = defineKind<CSIDriver>({
   group: "storage.k8s.io",
   kind: "CSIDriver",
   namespaced: false,
+  returnDeleted: true,
   unconditionalUpdate: false,
   generation: true,
   setDefaults: ({ spec }) => {

@@ -12,6 +12,7 @@ export const csiNodes = defineKind<CSINode>({
   group: "storage.k8s.io",
   kind: "CSINode",
   namespaced: false,
+  returnDeleted: true,
   unconditionalUpdate: false,
   validate,
   validateUpdate: (node, old) => {

@@ -26,6 +26,7 @@ export const storageClasses = defineKind<StorageClass>({
   plural: "storageclasses",
   shortNames: ["sc"],
   namespaced: false,
+  returnDeleted: true,
   setDefaults: (cls) => {
     cls.reclaimPolicy ??= "Delete";
     cls.volumeBindingMode ??= "Immediate";

@@ -12,6 +12,7 @@ export const volumeAttachments = defineKind<VolumeAttachment>({
   group: "storage.k8s.io",
   kind: "VolumeAttachment",
   namespaced: false,
+  returnDeleted: true,
   status: true,
   unconditionalUpdate: false,
   prepareForCreate: (attachment) => {

@@ -12,6 +12,7 @@ export const volumeAttributesClasses = defineKind<VolumeAttributesClass>({
   plural: "volumeattributesclasses",
   shortNames: ["vac"],
   namespaced: false,
+  returnDeleted: true,
   validate,
   validateUpdate: (next, old) => {
     const errors: FieldError[] = [];

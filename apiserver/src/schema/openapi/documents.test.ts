@@ -142,6 +142,30 @@ describe("OpenAPI documents", () => {
     expect(silent.map(({ name, f }) => `${name}.${f}`)).toEqual([]);
   });
 
+  it("says what a deletion and a log answer with", () => {
+    const pod: ServedKind = {
+      group: "",
+      version: "v1",
+      kind: "Pod",
+      plural: "pods",
+      namespaced: true,
+      verbs,
+      returnDeleted: true,
+      subresources: [{ name: "log", verbs: ["get"] }],
+    };
+    const api = createOpenApi({ version: "v1.36.0", served: () => [pod, node] });
+    const { paths } = JSON.parse(api.v2().body.toString()) as {
+      paths: Record<string, Record<string, { responses: Record<string, { schema: unknown }> }>>;
+    };
+    const answer = (path: string, method: string): unknown => paths[path]?.[method]?.responses["200"]?.schema;
+    const status = "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.Status";
+    expect(answer("/api/v1/namespaces/{namespace}/pods/{name}", "delete")).toEqual({
+      $ref: "#/definitions/io.k8s.api.core.v1.Pod",
+    });
+    expect(answer("/api/v1/nodes/{name}", "delete")).toEqual({ $ref: status });
+    expect(answer("/api/v1/namespaces/{namespace}/pods/{name}/log", "get")).toEqual({ type: "string" });
+  });
+
   it("puts descriptions in when it has them", () => {
     const descriptions = {
       "io.k8s.api.apps.v1.Deployment": { "": "A deployment.", spec: "What is wanted." },

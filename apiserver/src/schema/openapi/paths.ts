@@ -65,6 +65,7 @@ interface Details {
   /** A definition name, or `self` for the kind's own. */
   readonly body?: string;
   readonly answer?: string;
+  readonly text?: boolean;
   readonly codes?: readonly number[];
   readonly list?: boolean;
   readonly suffix?: string;
@@ -84,6 +85,11 @@ const texts: Readonly<Record<string, string>> = {
   deletecollection: "delete collection of",
 };
 
+function answerOf(d: Details, own: string | undefined): Pick<Operation, "answer"> {
+  if (d.text) return {};
+  return { answer: d.answer === "self" || !d.answer ? own : d.answer };
+}
+
 function operationBuilder(served: ServedKind, nameOf: NameOf): Build {
   const { group, version, kind } = served;
   const word = groupWord(group);
@@ -100,11 +106,7 @@ function operationBuilder(served: ServedKind, nameOf: NameOf): Build {
       tag: `${word}_${version}`,
       query: d.query ?? [],
       body: d.body === "self" ? self : d.body,
-      answer: d.list
-        ? nameOf({ group, version, kind: `${kind}List` })
-        : d.answer === "self" || !d.answer
-          ? self
-          : d.answer,
+      ...answerOf(d, d.list ? nameOf({ group, version, kind: `${kind}List` }) : self),
       codes: d.codes ?? [200],
       ...(d.list ? { streams: true } : {}),
     };
@@ -142,7 +144,7 @@ function itemOperations(served: ServedKind, build: Build): Operation[] {
           build("delete", "delete", "delete", {
             query: deleteQuery,
             body: `${meta}.DeleteOptions`,
-            answer: `${meta}.Status`,
+            answer: served.returnDeleted ? "self" : `${meta}.Status`,
             codes: [200, 202],
           }),
         ]
@@ -160,6 +162,22 @@ const patch = (build: Build, extra: Details = {}): Operation =>
     ...extra,
   });
 
+/** A log is text. */
+const log: Details = {
+  text: true,
+  query: [
+    "container",
+    "follow",
+    "insecureSkipTLSVerifyBackend",
+    "limitBytes",
+    "previous",
+    "sinceSeconds",
+    "stream",
+    "tailLines",
+    "timestamps",
+  ],
+};
+
 function subresourceOperations(sub: ServedSubresource, build: Build): Operation[] {
   const suffix = sub.name.split("/").map(capital).join("");
   const extra: Details = {
@@ -168,7 +186,7 @@ function subresourceOperations(sub: ServedSubresource, build: Build): Operation[
   };
   const can = (verb: string) => sub.verbs.includes(verb);
   return [
-    ...(can("get") ? [build("get", "read", "get", extra)] : []),
+    ...(can("get") ? [build("get", "read", "get", sub.name === "log" ? { ...extra, ...log } : extra)] : []),
     ...(can("create")
       ? [
           build("post", "create", "post", {

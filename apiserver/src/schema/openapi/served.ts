@@ -10,6 +10,8 @@ export interface ServedKind {
   /** `get list watch create update patch delete deletecollection`, as discovery says. */
   readonly verbs: readonly string[];
   readonly subresources: readonly ServedSubresource[];
+  /** DELETE answers with the object. */
+  readonly returnDeleted?: boolean | undefined;
   /** A custom resource's own OpenAPI v3 schema; built-in kinds have theirs in the table of facts. */
   readonly schema?: Json | undefined;
 }
