@@ -16,3 +16,9 @@ export function userOfIdentity(identity: string): UserInfo | undefined {
   const username = Object.hasOwn(COMPONENTS, identity) ? COMPONENTS[identity] : undefined;
   return username ? { username, groups: [AUTHENTICATED] } : undefined;
 }
+
+/** Whom managedFields and the audit log name for a request without a user agent: over the bus, the identity says as much. */
+export const agentOfIdentity = (identity: string): string =>
+  nodeOfIdentity(identity) === undefined
+    ? (COMPONENTS[identity] ?? identity).replace(/^system:/, "")
+    : "kubelet";

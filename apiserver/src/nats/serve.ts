@@ -3,7 +3,7 @@ import { unescapeToken } from "@coracle/shared/bus/subjects.ts";
 import { ApiError, internalError, unauthorized } from "@coracle/shared/errors.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import type { ApiRequest, ApiResponse, UserInfo } from "../request.ts";
-import { userOfIdentity } from "./identity.ts";
+import { agentOfIdentity, userOfIdentity } from "./identity.ts";
 
 export interface ServeApi {
   /** Takes no more requests and waits for those under way. */
@@ -42,7 +42,7 @@ export function serveApi(
     try {
       const user = userOfIdentity(identity);
       const response = user
-        ? await handle(requestOf(message, user, call.abort.signal))
+        ? await handle(requestOf(message, { user, agent: agentOfIdentity(identity) }, call.abort.signal))
         : errorResponse(unauthorized());
       await respond(nc, { reply, replica, call, response });
     } catch (error) {
@@ -112,7 +112,11 @@ function parseControl(message: Msg): { type: string; id: string } | undefined {
   }
 }
 
-function requestOf(message: Msg, user: UserInfo, signal: AbortSignal): ApiRequest {
+function requestOf(
+  message: Msg,
+  { user, agent }: { user: UserInfo; agent: string },
+  signal: AbortSignal,
+): ApiRequest {
   const headers: Record<string, string> = {};
   for (const [name, values] of message.headers ?? []) headers[name.toLowerCase()] = values[0] ?? "";
   const { method = "GET", path: target = "/", ...rest } = headers;
@@ -121,7 +125,7 @@ function requestOf(message: Msg, user: UserInfo, signal: AbortSignal): ApiReques
     method,
     path: decodePath(mark < 0 ? target : target.slice(0, mark)),
     query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)),
-    headers: rest,
+    headers: { "user-agent": agent, ...rest },
     body: message.data,
     connectionUser: user,
     remoteAddress: "",

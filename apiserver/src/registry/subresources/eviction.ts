@@ -81,7 +81,7 @@ async function announce(
     change: (object, current) => {
       const refused = deletionConflict({ served: pods, name, deletion }, current);
       if (refused) throw refused;
-      markEvicted(object as Pod, registry.now());
+      markEvicted(object, registry.now());
     },
   });
   return deletion.resourceVersion === undefined
