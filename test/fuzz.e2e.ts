@@ -170,84 +170,90 @@ beforeAll(async () => {
   await kubectlWith(JSON.stringify({ apiVersion: "v1", kind: "List", items }), "apply", "-n", ns, "-f", "-");
 });
 
-test(`${count} random requests: no server error, no crash, no growth (seed ${seed})`, async () => {
-  const config = await readKubeconfig(kubeconfig);
-  const agent = new Agent({
-    keepAlive: true,
-    maxSockets: width,
-    ca: config.ca,
-    cert: config.cert,
-    key: config.key,
-  });
-  const send = (
-    method: string,
-    path: string,
-    headers: Readonly<Record<string, string>> = {},
-    body: string | Buffer = "",
-  ): Promise<{ status: number; text: string }> =>
-    new Promise((resolve, reject) => {
-      const outgoing = request(
-        new URL(config.server),
-        { agent, method, path, headers, timeout: 10_000 },
-        (response) => {
-          let text = "";
-          response.on("data", (d: Buffer) => (text.length < 4_000_000 ? (text += d.toString()) : undefined));
-          response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-          response.on("error", reject);
-        },
-      );
-      outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer: ${method} ${path}`)));
-      outgoing.on("error", reject);
-      outgoing.end(body);
+test(
+  `${count} random requests: no server error, no crash, no growth (seed ${seed})`,
+  async () => {
+    const config = await readKubeconfig(kubeconfig);
+    const agent = new Agent({
+      keepAlive: true,
+      maxSockets: width,
+      ca: config.ca,
+      cert: config.cert,
+      key: config.key,
     });
-  const residentMiB = async (): Promise<number> => {
-    const metrics = (await send("GET", "/metrics")).text;
-    return Number(/^process_resident_memory_bytes (\S+)/m.exec(metrics)?.[1]) / 1_048_576;
-  };
-
-  const next = seeded(seed);
-  const pick = <T>(items: readonly T[]): T => pickWith(next, items);
-  const { hostname, port } = new URL(config.server);
-  const tls = { host: hostname, port: Number(port), ca: config.ca, cert: config.cert, key: config.key };
-  /** Whatever comes back, the connection ends: by the server, or by us after a moment. */
-  const upgrade = async (): Promise<void> => {
-    const socket = connect(tls, () => socket.write(brokenUpgrade(next, `${core}/pods/gated`)));
-    socket.on("error", () => socket.destroy()).resume();
-    setTimeout(() => socket.destroy(), 300).unref();
-    await once(socket, "close");
-  };
-  const bad: string[] = [];
-  let sent = 0;
-  const anywhere = (): FuzzRequest => {
-    const path = `/${Array.from({ length: 1 + Math.floor(next() * 7) }, () => pick(paths)).join("/")}`;
-    const query = next() < 0.5 ? `?${pick(queries)}` : "";
-    const method = pick(methods);
-    const headers = { "content-type": pick(types), accept: pick(accepts) };
-    const body = method === "GET" || method === "HEAD" || method === "TRACE" ? "" : pick(bodies);
-    return { method, path: encodeURI(`${path}${query}`).replace(/%25/g, "%"), headers, body };
-  };
-  const one = async (): Promise<void> => {
-    if (next() < 0.005) return upgrade();
-    const { method, path, headers, body } = next() < 0.6 ? almostRight(next, objects) : anywhere();
-    try {
-      const { status, text } = await send(method, path, headers, body);
-      if (status >= 500 && status !== 501 && status !== 503 && status !== 504)
-        bad.push(
-          `${method} ${path} ${headers["content-type"]} ${body.toString().slice(0, 300)} → ${status} ${text.slice(0, 200)}`,
+    const send = (
+      method: string,
+      path: string,
+      headers: Readonly<Record<string, string>> = {},
+      body: string | Buffer = "",
+    ): Promise<{ status: number; text: string }> =>
+      new Promise((resolve, reject) => {
+        const outgoing = request(
+          new URL(config.server),
+          { agent, method, path, headers, timeout: 10_000 },
+          (response) => {
+            let text = "";
+            response.on("data", (d: Buffer) =>
+              text.length < 4_000_000 ? (text += d.toString()) : undefined,
+            );
+            response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+            response.on("error", reject);
+          },
         );
-    } catch (error) {
-      bad.push(`${method} ${path} ${body.toString().slice(0, 300)} → ${(error as Error).message}`);
-    }
-  };
-  const before = await residentMiB();
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      while (sent++ < count && bad.length < 20) await one();
-    }),
-  );
-  expect(bad).toEqual([]);
-  expect((await send("GET", "/readyz")).status).toBe(200);
-  // Warm-up of the compiler and of pools is growth too; what must not be is growth with the number of requests.
-  expect(await residentMiB()).toBeLessThan(before * 2 + 150);
-  agent.destroy();
-}, Math.max(600_000, count * 20));
+        outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer: ${method} ${path}`)));
+        outgoing.on("error", reject);
+        outgoing.end(body);
+      });
+    const residentMiB = async (): Promise<number> => {
+      const metrics = (await send("GET", "/metrics")).text;
+      return Number(/^process_resident_memory_bytes (\S+)/m.exec(metrics)?.[1]) / 1_048_576;
+    };
+
+    const next = seeded(seed);
+    const pick = <T>(items: readonly T[]): T => pickWith(next, items);
+    const { hostname, port } = new URL(config.server);
+    const tls = { host: hostname, port: Number(port), ca: config.ca, cert: config.cert, key: config.key };
+    /** Whatever comes back, the connection ends: by the server, or by us after a moment. */
+    const upgrade = async (): Promise<void> => {
+      const socket = connect(tls, () => socket.write(brokenUpgrade(next, `${core}/pods/gated`)));
+      socket.on("error", () => socket.destroy()).resume();
+      setTimeout(() => socket.destroy(), 300).unref();
+      await once(socket, "close");
+    };
+    const bad: string[] = [];
+    let sent = 0;
+    const anywhere = (): FuzzRequest => {
+      const path = `/${Array.from({ length: 1 + Math.floor(next() * 7) }, () => pick(paths)).join("/")}`;
+      const query = next() < 0.5 ? `?${pick(queries)}` : "";
+      const method = pick(methods);
+      const headers = { "content-type": pick(types), accept: pick(accepts) };
+      const body = method === "GET" || method === "HEAD" || method === "TRACE" ? "" : pick(bodies);
+      return { method, path: encodeURI(`${path}${query}`).replace(/%25/g, "%"), headers, body };
+    };
+    const one = async (): Promise<void> => {
+      if (next() < 0.005) return upgrade();
+      const { method, path, headers, body } = next() < 0.6 ? almostRight(next, objects) : anywhere();
+      try {
+        const { status, text } = await send(method, path, headers, body);
+        if (status >= 500 && status !== 501 && status !== 503 && status !== 504)
+          bad.push(
+            `${method} ${path} ${headers["content-type"]} ${body.toString().slice(0, 300)} → ${status} ${text.slice(0, 200)}`,
+          );
+      } catch (error) {
+        bad.push(`${method} ${path} ${body.toString().slice(0, 300)} → ${(error as Error).message}`);
+      }
+    };
+    const before = await residentMiB();
+    await Promise.all(
+      Array.from({ length: width }, async () => {
+        while (sent++ < count && bad.length < 20) await one();
+      }),
+    );
+    expect(bad).toEqual([]);
+    expect((await send("GET", "/readyz")).status).toBe(200);
+    // Warm-up of the compiler and of pools is growth too; what must not be is growth with the number of requests.
+    expect(await residentMiB()).toBeLessThan(before * 2 + 150);
+    agent.destroy();
+  },
+  Math.max(600_000, count * 20),
+);

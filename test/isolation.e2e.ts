@@ -5,7 +5,7 @@ import { podsIn } from "./support/pods.ts";
 import { eventually } from "./support/run.ts";
 
 const ns = useNamespace("isolation");
-const { apply, pod, ready, phase, sh } = podsIn(ns);
+const { apply, pod, ready, phase, sh, events } = podsIn(ns);
 const idle = `image: ${busybox}, command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 1; done"]`;
 const head = (name: string, spec = ""): string =>
   `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec:\n  terminationGracePeriodSeconds: 0\n  ${spec}\n`;
@@ -26,6 +26,19 @@ ${head("capable", "securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged
   containers: [{ name: main, ${idle}, securityContext: { capabilities: { drop: [ALL], add: [NET_ADMIN] } } }]
 ${head("together", "shareProcessNamespace: true")}
   containers: [{ name: main, ${idle} }, { name: other, image: ${busybox}, command: [sleep, "4242"] }]
+${head("unsafe", "securityContext: { sysctls: [{ name: kernel.msgmax, value: '10000' }] }")}
+  containers: [{ name: main, ${idle} }]
+${head("strict", "securityContext: { runAsUser: 1000, supplementalGroupsPolicy: Strict }")}
+  containers: [{ name: main, ${idle} }]
+${head("remapped", "hostUsers: false")}
+  containers: [{ name: main, ${idle} }]
+${head("privileged")}
+  containers: [{ name: main, ${idle}, securityContext: { privileged: true } }]
+${head("whole", "resources: { limits: { cpu: 200m, memory: 24Mi } }")}
+  restartPolicy: Never
+  containers: [{ name: main, image: ${busybox}, command: [sh, -c, "tail /dev/zero"] }]
+${head("wide")}
+  containers: [{ name: main, image: ${busybox}, command: [sh, -c, "dd if=/dev/zero of=/big bs=1M count=8; sleep 3600"], resources: { limits: { ephemeral-storage: 2Mi } } }]
 ${head("host", "hostNetwork: true")}
   hostPID: true
   hostIPC: true
@@ -81,4 +94,49 @@ test("processes are shared in the pod or with the node only where asked", async 
   expect(await sh("host", "ps -o args")).toContain("sleep 4242");
   const { podIP, hostIP } = (await pod("host")).status ?? {};
   expect(podIP).toBe(hostIP);
+});
+
+test("a limit of the pod as a whole holds for a container without one", async () => {
+  const { status } = await phase("whole", "Failed");
+  expect(status?.qosClass).toBe("Guaranteed");
+  expect(status?.containerStatuses?.[0]?.state?.terminated?.reason).toBe("OOMKilled");
+});
+
+test("a container that writes more than its limit of local storage has its pod evicted", async () => {
+  const { status } = await phase("wide", "Failed");
+  expect(status).toMatchObject({
+    reason: "Evicted",
+    message: "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ",
+  });
+});
+
+test("what the node does not allow or cannot do is refused, with the reason", async () => {
+  const refused = async (name: string) => {
+    const { status } = await phase(name, "Failed");
+    expect(await events(name)).toContain(`${status?.reason}: `);
+    return [status?.reason, status?.message];
+  };
+  expect(await refused("unsafe")).toEqual([
+    "SysctlForbidden",
+    'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted',
+  ]);
+  expect(await refused("strict")).toEqual([
+    "SupplementalGroupsPolicyNotSupported",
+    "Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node",
+  ]);
+  await eventually("the user namespace is refused", async () =>
+    (await events("remapped")).includes(
+      "FailedCreatePodSandBox: Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user namespaces",
+    ),
+  );
+  expect((await pod("remapped")).status?.phase).toBe("Pending");
+});
+
+test("a privileged container has every capability, or says that the host will not give them", async () => {
+  await eventually("it runs or is refused", async () => {
+    const [status] = (await pod("privileged")).status?.containerStatuses ?? [];
+    if (status?.state?.running)
+      return /^CapEff:\t[0-9a-f]*ffff$/m.test(await sh("privileged", "cat /proc/1/status"));
+    return (await events("privileged")).includes("operation not permitted");
+  });
 });
