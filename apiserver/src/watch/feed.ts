@@ -26,14 +26,18 @@ export interface FeedPublisherOptions {
 
 interface ChainState extends Chain {
   newest: number;
-  /** Something changed since the last mark. */
+  /** Nothing changed since the last mark. */
   marked: boolean;
+  /** The tick before the last change. */
+  changed: number;
   readonly notices: Notices;
 }
 
 const TICK_MS = 1_000;
+/** A chain is marked when it has been quiet for so long: while it goes on, each change shows whether the one before was lost. */
+const QUIET_TICKS = 2;
 /** Every so many ticks all chains are marked, whether or not something changed: a mark may have been lost too. */
-const FULL_MARK_TICKS = 10;
+const FULL_MARK_TICKS = 30;
 /** The broker takes 1 MiB; a change that is longer goes as a notice, and subscribers fetch it. */
 const MESSAGE_MAX = 900 * 1024;
 
@@ -53,7 +57,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
     let chain = chains.get(key);
     if (!chain) {
       const names: Chain = { ...splitStorageName(storage), shard };
-      chain = { ...names, newest: start, marked: true, notices: createNotices(nc, names) };
+      chain = { ...names, newest: start, marked: true, changed: 0, notices: createNotices(nc, names) };
       chains.set(key, chain);
     }
     return chain;
@@ -77,6 +81,7 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
       const previous = chain.newest;
       chain.newest = event.revision;
       chain.marked = false;
+      chain.changed = ticks;
       // Without a broker there is nobody to hear it; the marks will tell.
       if (election.leading && bus.connected) publish(event, change, chain, previous);
     }
@@ -109,7 +114,9 @@ export function startFeedPublisher({ bus, cache, log, signal, tickMs, timing }: 
     if (!election.leading) return;
     ticks += 1;
     if (ticks % FULL_MARK_TICKS === 0) markAll();
-    else for (const chain of chains.values()) if (!chain.marked) mark(chain);
+    else
+      for (const chain of chains.values())
+        if (!chain.marked && ticks - chain.changed > QUIET_TICKS) mark(chain);
   };
 
   const stopListening = cache.onChange(onChange);

@@ -23,7 +23,8 @@ export interface KubernetesService {
 }
 
 const leaseSeconds = 15;
-const renewMs = 5_000;
+/** As upstream, like the duration above. */
+const renewMs = 10_000;
 const forgetMs = 3_600_000;
 const leaseNamespace = "kube-system";
 const leaseLabel = "coracle.io/apiserver-address";
