@@ -72,8 +72,11 @@ function disruption(run: PodRun): PodCondition[] {
 export function statusOf(run: PodRun): PodStatus {
   const { ctx } = run;
   const sandbox = sandboxOf(run);
+  // Upstream's sandbox comes after the volumes; ours holds them, and counts only with them.
   const up =
-    sandbox?.state === "running" && (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
+    sandbox?.state === "running" &&
+    run.volumesOf === sandbox.id &&
+    (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
   const previous = ctx.statuses.current(run.uid) ?? run.pod.status;
   const ips = podIPs(run);
   return podStatus({
