@@ -61,7 +61,8 @@ export const volumeProtectionController = (): Controller =>
     },
   });
 
-async function setFinalizers<T extends { metadata: KubeObject["metadata"] }>(
+/** Writes the finalizers as `change` makes them of those the object had; a newer state of it is left for the next look. */
+export async function setFinalizers<T extends { metadata: KubeObject["metadata"] }>(
   ctx: ControllerContext,
   resource: Resource<T>,
   object: T,

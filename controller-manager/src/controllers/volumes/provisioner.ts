@@ -22,6 +22,8 @@ import { classOf } from "./match.ts";
 export const LOCAL_PROVISIONER = "coracle.io/local";
 export const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
 export const VOLUMES = "/var/lib/coracle/volumes";
+/** Holds a volume, even one that somebody deletes, until its data is gone (KEP-2644). */
+export const HELD = "external-provisioner.volume.kubernetes.io/finalizer";
 const HOSTNAME = "kubernetes.io/hostname";
 
 export const localProvisioner = (): Controller =>
@@ -107,7 +109,7 @@ export function volumeFor(claim: PersistentVolumeClaim, cls: StorageClass, node:
   return {
     apiVersion: "v1",
     kind: "PersistentVolume",
-    metadata: { name, annotations: { [PROVISIONED_BY]: LOCAL_PROVISIONER } },
+    metadata: { name, annotations: { [PROVISIONED_BY]: LOCAL_PROVISIONER }, finalizers: [HELD] },
     spec: {
       capacity: { storage: spec?.resources?.requests?.["storage"] ?? "1Gi" },
       accessModes: spec?.accessModes,

@@ -8,7 +8,8 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { hostnameOf, nodeOf, PROVISIONED_BY, VOLUMES } from "./provisioner.ts";
+import { setFinalizers } from "./protection.ts";
+import { HELD, hostnameOf, nodeOf, PROVISIONED_BY, VOLUMES } from "./provisioner.ts";
 
 /** Keeps volumes' phases, and takes volumes back whose claim is gone, as their policy says. */
 
@@ -39,9 +40,10 @@ export const volumeReclaimer = (image: string): Controller =>
     },
     async reconcile(key, ctx): Promise<Result> {
       const volume = ctx.informers.for(persistentVolumes).get(key);
-      if (!volume) return;
+      if (!volume) return dropCleaner(ctx, key);
       const ref = volume.spec?.claimRef;
-      if (!ref?.uid) return setPhase(ctx, volume, "Available");
+      const deleting = volume.metadata.deletionTimestamp !== undefined;
+      if (!ref?.uid) return deleting ? reclaim(ctx, volume, image) : setPhase(ctx, volume, "Available");
       const claimKey = `${ref.namespace}/${ref.name}`;
       const cached = ctx.informers.for(persistentVolumeClaims).get(claimKey);
       if (cached?.metadata.uid === ref.uid) {
@@ -55,11 +57,12 @@ export const volumeReclaimer = (image: string): Controller =>
     },
   });
 
-/** As the policy says. One that is being deleted is nobody's any more: its data is the administrator's to remove. */
+/** As the policy says. */
 async function reclaim(ctx: ControllerContext, volume: PersistentVolume, image: string): Promise<void> {
   const policy = volume.spec?.persistentVolumeReclaimPolicy;
-  if (policy === "Retain" || volume.metadata.deletionTimestamp !== undefined) return;
   if (policy === "Delete" && nodeOf(volume) !== undefined) return remove(ctx, volume, image);
+  if (volume.metadata.deletionTimestamp !== undefined) return letGo(ctx, volume);
+  if (policy === "Retain") return;
   // Others have their own provisioners, which delete what they made.
   if (volume.metadata.annotations?.[PROVISIONED_BY] !== undefined || volume.spec?.csi) return;
   if (volume.status?.phase === "Failed") return;
@@ -78,6 +81,12 @@ function volumesOfClaim(claim: KubeObject, ctx: ControllerContext): string[] {
     .for(persistentVolumes)
     .byIndex("claim", key)
     .map((v) => v.metadata.name ?? "");
+}
+
+/** Takes our finalizer off. */
+async function letGo(ctx: ControllerContext, volume: PersistentVolume): Promise<void> {
+  if (volume.metadata.finalizers?.includes(HELD))
+    await setFinalizers(ctx, persistentVolumes, volume, (all) => all.filter((f) => f !== HELD));
 }
 
 /** Data is about to be deleted: the server is asked, not the cache. */
@@ -129,27 +138,37 @@ async function remove(ctx: ControllerContext, volume: PersistentVolume, image: s
     });
     return;
   }
-  await ctx.client
-    .delete(persistentVolumes, { name }, { signal: ctx.signal, preconditions: { uid: volume.metadata.uid } })
-    .catch((error: unknown) => {
-      if (!isNotFound(error)) throw error;
-    });
-  if (running) await deletePod(ctx, at);
+  if (volume.metadata.deletionTimestamp === undefined) {
+    const preconditions = { uid: volume.metadata.uid };
+    // Its finalizers stay for the next look, which the deletion brings about.
+    await unlessGone(ctx.client.delete(persistentVolumes, { name }, { signal: ctx.signal, preconditions }));
+  } else await letGo(ctx, volume);
 }
 
-async function deletePod(ctx: ControllerContext, at: { name: string; namespace: string }): Promise<void> {
-  await ctx.client.delete(pods, at, { signal: ctx.signal }).catch((error: unknown) => {
+async function unlessGone(deletion: Promise<unknown>): Promise<void> {
+  await deletion.catch((error: unknown) => {
     if (!isNotFound(error)) throw error;
   });
 }
 
+const deletePod = (ctx: ControllerContext, at: { name: string; namespace: string }): Promise<void> =>
+  unlessGone(ctx.client.delete(pods, at, { signal: ctx.signal }));
+
+/** The cleaner of a volume that is gone, once it has done its work. */
+async function dropCleaner(ctx: ControllerContext, volume: string): Promise<void> {
+  const at = { name: cleanerName(volume), namespace: NAMESPACE };
+  const phase = ctx.informers.for(pods).get(`${at.namespace}/${at.name}`)?.status?.phase;
+  if (phase === "Succeeded" || phase === "Failed") await deletePod(ctx, at);
+}
+
+const cleanerName = (volume: string): string => `clean-${volume}`;
 const REMOVE = "require('node:fs').rmSync('/volumes/' + process.argv[1], { recursive: true, force: true })";
 
 const cleanerFor = (volume: string, node: string, image: string): Pod => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: {
-    name: `clean-${volume}`,
+    name: cleanerName(volume),
     namespace: NAMESPACE,
     labels: { [CLEANER_LABEL]: volume },
   },

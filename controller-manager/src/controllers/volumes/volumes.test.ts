@@ -81,6 +81,8 @@ test("a claim waits for its pod's node, gets a volume there, and takes it along 
     return grown.status?.capacity?.["storage"] === "2Gi";
   });
 
+  // Somebody deletes the volume too early: its data goes all the same.
+  await h.client.delete(persistentVolumes, { name });
   await h.client.delete(persistentVolumeClaims, at);
   const cleaner = { name: `clean-${name}`, namespace: "kube-system" };
   const pod = await h.eventually("a cleaner", () => h.client.get(pods, cleaner));
@@ -92,6 +94,7 @@ test("a claim waits for its pod's node, gets a volume there, and takes it along 
     { subresource: "status" },
   );
   await h.eventually("the volume is gone", () => gone(h.client.get(persistentVolumes, { name })));
+  await h.eventually("the cleaner, too", () => gone(h.client.get(pods, cleaner)));
 });
 
 test("a claim in use is not deleted", async () => {
