@@ -18,9 +18,11 @@ import {
   must,
   run,
   tryKubectl,
+  tryKubectlWith,
 } from "./support/run.ts";
 
 const ns = useNamespace("secrets");
+const other = useNamespace("other-secrets");
 const value = `canary-${randomBytes(16).toString("hex")}`;
 const control = `control-${randomBytes(16).toString("hex")}`;
 const encoded = Buffer.from(value).toString("base64");
@@ -92,6 +94,37 @@ test("a changed Secret reaches the running pod", async () => {
     "the file changed",
     async () => (await kubectl("exec", "-n", ns, "holder", "-c", "main", "--", "cat", "/s/key")) === "second",
   );
+});
+
+test("an immutable Secret, or one of another namespace, changes nothing of a running pod", async () => {
+  await kubectl("patch", "secret", "canary", "-n", ns, "-p", '{"immutable":true}');
+  const refused = await tryKubectl(
+    "patch",
+    "secret",
+    "canary",
+    "-n",
+    ns,
+    "-p",
+    '{"stringData":{"key":"third"}}',
+  );
+  expect(refused.stderr).toContain("data: Forbidden: field is immutable when `immutable` is set");
+  const unset = await tryKubectl("patch", "secret", "canary", "-n", ns, "-p", '{"immutable":false}');
+  expect(unset.stderr).toContain("immutable: Forbidden: field is immutable when `immutable` is set");
+  await kubectl("create", "secret", "generic", "canary", "-n", other, "--from-literal=key=elsewhere");
+  expect(await kubectl("exec", "-n", ns, "holder", "-c", "main", "--", "cat", "/s/key")).toBe("second");
+});
+
+test("a Secret holds at most 1 MiB", async () => {
+  const secret = (bytes: number): string =>
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "large" },
+      data: { key: Buffer.alloc(bytes).toString("base64") },
+    });
+  const tooLarge = await tryKubectlWith(secret(2 ** 20 + 1), "create", "-n", ns, "-f", "-");
+  expect(tooLarge.stderr).toContain("data: Too long: may not be more than 1048576 bytes");
+  await kubectlWith(secret(2 ** 20), "create", "-n", ns, "-f", "-");
 });
 
 test("the tmpfs is gone with the pod", async () => {
