@@ -1,6 +1,7 @@
 /** What is wrong with an applied configuration, in upstream's words: it is checked against the schema before anything is merged. */
 import type { ListNode, Node } from "../schema/node.ts";
 import { printElement } from "./field-set.ts";
+import { goSyntax, goText, goTypeName } from "./go-text.ts";
 import { isObject } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import { elementOf, missingKey } from "./typed.ts";
@@ -29,7 +30,7 @@ function check(node: Node, value: unknown, path: string, problems: string[]): vo
     case "map":
     case "object":
       if (!isObject(value)) {
-        problems.push(`${path}: expected map, got ${goText(value)}`);
+        problems.push(`${path}: expected map, got &{${goText(value)}}`);
         return;
       }
       for (const key of Object.keys(value)) checkField(node, key, value, path, problems);
@@ -52,17 +53,17 @@ function checkScalar(type: string, value: unknown, path: string, problems: strin
   const isNumber = typeof value === "number";
   const isString = typeof value === "string";
   if (type === "boolean") {
-    if (typeof value !== "boolean") problems.push(`${path}: expected boolean, got ${goText(value)}`);
+    if (typeof value !== "boolean") problems.push(`${path}: expected boolean, got ${wrapped(value)}`);
   } else if (type === "int32" || type === "int64" || type === "double") {
-    if (!isNumber) problems.push(`${path}: expected numeric (int or float), got ${goText(value)}`);
+    if (!isNumber) problems.push(`${path}: expected numeric (int or float), got ${goTypeName(value)}`);
   } else if (type === "quantity" || type === "intOrString") {
-    if (!isNumber && !isString) problems.push(`${path}: expected untyped scalar, got ${goText(value)}`);
-  } else if (!isString) problems.push(`${path}: expected string, got ${goText(value)}`);
+    if (!isNumber && !isString) problems.push(`${path}: expected any scalar, got &{${goText(value)}}`);
+  } else if (!isString) problems.push(`${path}: expected string, got ${wrapped(value)}`);
 }
 
 function checkList(node: ListNode, value: unknown, path: string, problems: string[]): void {
   if (!Array.isArray(value)) {
-    problems.push(`${path}: expected list, got ${goText(value)}`);
+    problems.push(`${path}: expected list, got &{${goText(value)}}`);
     return;
   }
   const seen = new Set<string>();
@@ -87,6 +88,5 @@ const keyProblem = (node: ListNode, item: unknown): string =>
     ? `associative list with keys has an element that omits key field ${JSON.stringify(missingKey(node, item))} (and doesn't have default value)`
     : "associative list with keys may not have non-map elements";
 
-/** A value as upstream prints it in these messages. */
-const goText = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : (JSON.stringify(value) ?? "null");
+/** Upstream shows its own wrapper of the value here. */
+const wrapped = (value: unknown): string => `&value.valueUnstructured{Value:${goSyntax(value)}}`;

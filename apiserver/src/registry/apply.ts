@@ -10,7 +10,7 @@ import { createObject } from "./create-object.ts";
 import { path, required } from "./field.ts";
 import { fieldWriter } from "./managed-fields.ts";
 import type { WriteOptions } from "./options.ts";
-import { decodeBody, fromStorage, toStorage } from "./read-body.ts";
+import { checkType, decodeBody, fromStorage, toStorage } from "./read-body.ts";
 import { groupResource, type Call, type Registry } from "./registry.ts";
 import { respondObject } from "./respond.ts";
 import { updateObject } from "./update-object.ts";
@@ -107,9 +107,7 @@ function merge(registry: Registry, call: Call, { options, config, live }: Mergin
     subresource: info.subresource,
     now: registry.now(),
   });
-  // An unknown field would be lost in the merge; it is looked for in the configuration itself.
-  const copy = { value: structuredClone(config), duplicates: [] };
-  decodeBody(copy, served, options.fieldValidation, { resources: registry.resources, warn });
+  checkType(config, served, { resources: registry.resources, warn });
   const { object } = applyConfiguration(served.node, live, config, {
     ...writer,
     apiVersion: served.apiVersion,

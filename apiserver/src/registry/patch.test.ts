@@ -125,6 +125,27 @@ describe("patch", () => {
     expect(labelled.body.metadata.labels).toBeUndefined();
   });
 
+  it("refuses to apply what the schema does not know, however much validation is asked for", async () => {
+    await using api = await startInProcess();
+    const said = async (validation: string, spec: object): Promise<unknown> => {
+      const at = `${deployments}/web?fieldManager=t&fieldValidation=${validation}`;
+      const config = { apiVersion: "apps/v1", kind: "Deployment", spec };
+      return (await rawPatch(api, "apply", at, config)).body["message"];
+    };
+    const failed = "failed to create typed patch object (/web; apps/v1, Kind=Deployment): ";
+    for (const validation of ["Strict", "Warn", "Ignore"])
+      expect(await said(validation, { foo: 1 })).toBe(`${failed}.spec.foo: field not declared in schema`);
+    expect(await said("Strict", { replicas: "x" })).toBe(
+      `${failed}.spec.replicas: expected numeric (int or float), got string`,
+    );
+    expect(await said("Strict", { template: { metadata: { labels: { a: 1 } } } })).toBe(
+      `${failed}.spec.template.metadata.labels.a: expected string, got &value.valueUnstructured{Value:1}`,
+    );
+    expect(await said("Strict", { selector: ["a"] })).toBe(
+      `${failed}.spec.selector: expected map, got &{[a]}`,
+    );
+  });
+
   it("refuses patches that are not patches", async () => {
     await using api = await startInProcess();
     await make(api);

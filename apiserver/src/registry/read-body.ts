@@ -71,7 +71,7 @@ function decodeCustom(custom: CustomKind, target: DecodeTarget, { parsed, valida
 }
 
 /** A body may leave out its kind and apiVersion, but it may not be something else. */
-function checkType(value: unknown, served: ServedResource, { resources, alias }: BodyReader): void {
+export function checkType(value: unknown, served: ServedResource, { resources, alias }: BodyReader): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badRequest(
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${typeName(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,

@@ -1,13 +1,24 @@
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { defineKind } from "../kind.ts";
+import { defineKind, type ColumnDeclaration } from "../kind.ts";
 import { writeOptions, type WriteOptions } from "../options.ts";
 import { readBody } from "../read-body.ts";
 import type { Call, Registry } from "../registry.ts";
 import { createResourceTable, type ServedResource } from "../resources.ts";
 
 /** A kind that only travels in the bodies of a subresource: Scale, Eviction, TokenRequest, Binding. */
-export function bodyKind(group: string, version: string, kind: string): ServedResource {
-  const declared = defineKind<KubeObject>({ group, versions: [version], kind, namespaced: true });
+export function bodyKind<T>(
+  group: string,
+  version: string,
+  kind: string,
+  columns?: readonly ColumnDeclaration<T>[],
+): ServedResource {
+  const declared = defineKind<T>({
+    group,
+    versions: [version],
+    kind,
+    namespaced: true,
+    ...(columns ? { columns } : {}),
+  });
   const served = createResourceTable([declared]).find(group, version, declared.plural);
   if (!served) throw new Error(`there is no ${kind}`);
   return served;

@@ -1,6 +1,7 @@
 import type { Scale } from "@coracle/shared/api/generated/autoscaling-v1.ts";
 import { badRequest } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { ageColumn, integerColumn, nameColumn } from "../../kinds/shared/columns.ts";
 import { clone } from "../../patch/json.ts";
 import type { ApiResponse } from "../../request.ts";
 import type { CachedObject } from "../../watch/cache.ts";
@@ -17,7 +18,12 @@ import { updateObject } from "../update-object.ts";
 import { bodyKind } from "./body-kind.ts";
 import type { Subresource } from "./subresource.ts";
 
-const served = bodyKind("autoscaling", "v1", "Scale");
+const served = bodyKind("autoscaling", "v1", "Scale", [
+  nameColumn,
+  integerColumn<Scale>("Desired", (s) => s.spec?.replicas ?? 0),
+  integerColumn<Scale>("Available", (s) => s.status?.replicas ?? 0),
+  ageColumn,
+]);
 
 /** The number of replicas of anything that has one, apart from the rest of it. */
 export const scale: Subresource = {
@@ -40,7 +46,8 @@ function scaleOf(kind: Kind, item: CachedObject): CachedObject {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: read.specReplicas(of) },
+    // Left out when it is zero, as upstream's type has it.
+    spec: read.specReplicas(of) === 0 ? {} : { replicas: read.specReplicas(of) },
     status: { replicas: read.statusReplicas(of), selector: read.selector(of) },
   };
   return { key: item.key, revision: item.revision, object, json: () => Buffer.from(JSON.stringify(object)) };
