@@ -201,7 +201,7 @@ describe("server-side apply", () => {
       config({ foo: 1 }),
       "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
     ],
-    [config({ replicas: "x" }), '.spec.replicas: expected numeric (int or float), got string'],
+    [config({ replicas: "x" }), ".spec.replicas: expected numeric (int or float), got string"],
     [
       config(template({ image: "x" })),
       'associative list with keys has an element that omits key field "name" (and doesn\'t have default value)',
