@@ -1,6 +1,6 @@
-import type { Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
 import { beforeAll, expect, test } from "vitest";
-import { busybox, toolPod, webDeployment } from "./support/manifests.ts";
+import { busybox, testserver, toolPod, webDeployment } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { docker, eventually, get, getJson, kubectl, kubectlWith, tryKubectl } from "./support/run.ts";
 
@@ -40,6 +40,115 @@ spec: { selector: { app: web }, sessionAffinity: ClientIP, ports: [{ port: 80 }]
   await eventually("it answers", () => client("wget -q -O- -T 2 http://sticky/name"));
   const said = await client("for i in $(seq 20); do wget -q -O- -T 5 http://sticky/name; done");
   expect(new Set(said.split("\n").filter(Boolean)).size).toBe(1);
+  await kubectl("patch", "service", "sticky", "-n", ns, "-p", '{"spec":{"sessionAffinity":"None"}}');
+  await eventually("clients are spread again", async () => {
+    const names = await client("for i in $(seq 12); do wget -q -O- -T 5 http://sticky/name; done");
+    return new Set(names.split("\n").filter(Boolean)).size > 1;
+  });
+});
+
+test("a Service without a selector serves the endpoints that somebody else writes", async () => {
+  const [first] = await webPods();
+  await apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: manual }
+spec: { ports: [{ name: http, port: 8000, targetPort: 80 }] }
+---
+apiVersion: v1
+kind: Endpoints
+metadata: { name: manual }
+subsets: [{ addresses: [{ ip: ${first?.status?.podIP} }], ports: [{ name: http, port: 80 }] }]
+`);
+  const said = await eventually("it answers", () => client("wget -q -O- -T 2 http://manual:8000/name"));
+  expect(said.trim()).toBe(first?.metadata.name);
+});
+
+test("a Service changes between an alias and an address", async () => {
+  const patch = (spec: object): Promise<string> =>
+    kubectl("patch", "service", "turncoat", "-n", ns, "-p", JSON.stringify({ spec }));
+  const spec = async () => (await getJson<Service>("service", "turncoat", "-n", ns)).spec;
+  await apply(
+    `apiVersion: v1\nkind: Service\nmetadata: { name: turncoat }\nspec: { type: ExternalName, externalName: sticky.${ns}.svc.cluster.local }\n`,
+  );
+  await patch({ type: "NodePort", externalName: null, selector: { app: "web" }, ports: [{ port: 80 }] });
+  const { clusterIP, ports } = (await spec()) ?? {};
+  expect(ports?.[0]?.nodePort).toBeGreaterThanOrEqual(30_000);
+  await eventually("its address answers", () => client(`wget -q -O- -T 2 http://${clusterIP}/name`));
+  await patch({ type: "ExternalName", externalName: `sticky.${ns}.svc.cluster.local`, selector: null });
+  expect(await spec()).not.toHaveProperty("clusterIP");
+  await expect.poll(() => tryKubectl("get", "ipaddress", String(clusterIP))).toMatchObject({ code: 1 });
+  await eventually("its alias answers", () => client("wget -q -O- -T 2 http://turncoat/name"));
+});
+
+test("UDP and TCP share a port, and a client that keeps its socket is led to the next endpoint", async () => {
+  const server = `
+    const name = require("node:os").hostname();
+    const udp = require("node:dgram").createSocket("udp4");
+    udp.on("message", (_, peer) => udp.send("udp " + name + "\\n", peer.port, peer.address)).bind(9000);
+    require("node:net").createServer((s) => s.end("tcp " + name + "\\n")).listen(9000);
+    process.on("SIGTERM", () => process.exit());`;
+  const talker = `
+    const said = new Set();
+    for (const [host, port] of [[process.env.IP, 7], [process.env.NODE, process.env.PORT]]) {
+      const socket = require("node:dgram").createSocket("udp4");
+      socket.on("message", (m) => { const line = (port === 7 ? "address " : "node ") + m; if (!said.has(line)) said.add(line), process.stdout.write(line); });
+      setInterval(() => socket.send("x", port, host, () => undefined), 100);
+    }`;
+  await apply(`
+apiVersion: v1
+kind: Service
+metadata: { name: both }
+spec:
+  type: NodePort
+  selector: { app: both }
+  ports: [{ name: udp, port: 7, targetPort: 9000, protocol: UDP }, { name: tcp, port: 7, targetPort: 9000 }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: both }
+spec:
+  selector: { matchLabels: { app: both } }
+  template:
+    metadata: { labels: { app: both } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{ name: main, image: ${testserver}, command: ["node", "-e", ${JSON.stringify(server)}] }]
+`);
+  const { spec } = await getJson<Service>("service", "both", "-n", ns);
+  const [node] = (await getJson<{ items: Node[] }>("nodes")).items;
+  const nodeAddress = node?.status?.addresses?.find((a) => a.type === "InternalIP")?.address;
+  expect(spec?.ports?.[0]?.nodePort).toBe(spec?.ports?.[1]?.nodePort);
+  await apply(`
+apiVersion: v1
+kind: Pod
+metadata: { name: talker }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: main
+      image: ${testserver}
+      command: ["node", "-e", ${JSON.stringify(talker)}]
+      env: [{ name: IP, value: ${spec?.clusterIP} }, { name: NODE, value: ${nodeAddress} }, { name: PORT, value: "${spec?.ports?.[0]?.nodePort}" }]
+`);
+  await kubectl("rollout", "status", "-n", ns, "deployment/both", "--timeout=120s");
+  const names = async (): Promise<string[]> =>
+    (await getJson<{ items: Pod[] }>("pods", "-n", ns, "-l", "app=both")).items
+      .filter((p) => !p.metadata.deletionTimestamp)
+      .map((p) => String(p.metadata.name));
+  const heard = (): Promise<string> => kubectl("logs", "-n", ns, "talker");
+  const [before] = await names();
+  await eventually("both ways answer", async () => {
+    const text = await heard();
+    return text.includes(`address udp ${before}`) && text.includes(`node udp ${before}`);
+  });
+  expect(await client(`nc -w 3 ${spec?.clusterIP} 7 </dev/null`)).toBe(`tcp ${before}\n`);
+  await kubectl("delete", "pod", "-n", ns, String(before), "--wait=false");
+  await eventually("both ways answer from the next pod", async () => {
+    const [after] = await names();
+    const text = await heard();
+    return after !== before && text.includes(`address udp ${after}`) && text.includes(`node udp ${after}`);
+  });
 });
 
 test("a Service without endpoints refuses at once, and one that gets some answers", async () => {
@@ -47,7 +156,6 @@ test("a Service without endpoints refuses at once, and one that gets some answer
     "apiVersion: v1\nkind: Service\nmetadata: { name: empty }\nspec: { selector: { app: nobody }, ports: [{ port: 80 }] }\n",
   );
   const ip = await address("empty");
-  const start = Date.now();
   const refused = await tryKubectl(
     "exec",
     "-n",
@@ -63,8 +171,8 @@ test("a Service without endpoints refuses at once, and one that gets some answer
     "1",
     `http://${ip}/`,
   );
-  expect(refused.code).not.toBe(0);
-  expect(Date.now() - start).toBeLessThan(5_000);
+  // Refused, rather than given up waiting for.
+  expect(refused.stderr).toContain("Connection refused");
   await kubectl(
     "patch",
     "service",
@@ -101,17 +209,6 @@ spec: { selector: { app: mirror }, ports: [{ port: 80, targetPort: 8080 }] }
       kubectl("exec", "-n", ns, "mirror", "--", "wget", "-q", "-O-", "-T", "2", "http://reflection/"),
     ),
   ).toBe("me\n");
-});
-
-test("a headless Service names its pods, with SRV records of their ports", async () => {
-  await apply(
-    "apiVersion: v1\nkind: Service\nmetadata: { name: bare }\nspec: { clusterIP: None, selector: { app: web }, ports: [{ name: http, port: 80 }] }\n",
-  );
-  const ips = (await webPods()).map((p) => p.status?.podIP ?? "").toSorted();
-  await eventually("all addresses are there", async () => {
-    const said = await client(`nslookup bare.${ns}.svc.cluster.local`);
-    return ips.every((ip) => said.includes(ip));
-  });
 });
 
 test("an ExternalName is an alias of another Service", async () => {

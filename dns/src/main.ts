@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { createHttpsClient, inClusterConfig } from "@coracle/shared/client/https.ts";
 import { createWatchInformerFactory } from "@coracle/shared/informer/watch.ts";
 import { runProcess } from "@coracle/shared/process.ts";
@@ -9,6 +10,8 @@ import { createResolver } from "./resolver.ts";
 import { serveDns } from "./server.ts";
 
 const port = 53;
+/** Clients still find the way here for a moment after the pod's end has begun (CoreDNS's lameduck). */
+const lameDuckMs = 3_000;
 
 runProcess(
   "dns",
@@ -31,9 +34,12 @@ runProcess(
       forward: createForwarder(servers),
       serial: () => serial >>> 0,
     });
-    await serveDns(port, "0.0.0.0", resolve, log, signal);
+    const closing = new AbortController();
+    await serveDns(port, "0.0.0.0", resolve, log, closing.signal);
     log.info({ domain, servers }, "answering");
     if (!signal.aborted) await once(signal, "abort");
+    await setTimeout(lameDuckMs);
+    closing.abort();
   },
   { healthHost: "0.0.0.0" },
 );
