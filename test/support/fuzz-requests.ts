@@ -111,7 +111,14 @@ function body(next: Random, method: string): { type: string; body: string | Buff
   ]);
 }
 
-const letters = [..."abAB01=!,()./-_ \"'%&*\t", " in ", " notin ", "metadata.name", "status.phase", "é"];
+const letters = [
+  ..."abAB01=!,()./-_ \"'%&*\t".split(""),
+  " in ",
+  " notin ",
+  "metadata.name",
+  "status.phase",
+  "é",
+];
 const text = (next: Random): string => encodeURIComponent(many(next, 12, () => pick(next, letters)).join(""));
 const token = (next: Random): string => {
   const inside = {

@@ -52,18 +52,27 @@ export interface Ask {
   readonly body?: object | string;
   readonly type?: string;
   readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** Requests as the administrator of the kubeconfig, with nothing between the test and the wire. */
+/** Who a test is, if not the administrator; nobody when it is empty. Certificate and key are base64 of PEM. */
+export interface Credentials {
+  readonly token?: string;
+  readonly certData?: string;
+  readonly keyData?: string;
+}
+
+/** Requests as the administrator of the kubeconfig, or with credentials of the test's own; with nothing between the test and the wire. */
 export class Raw {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 });
   readonly #config = new KubeConfig();
   readonly #server: URL;
 
-  constructor() {
+  constructor(credentials?: Credentials) {
     this.#config.loadFromFile(kubeconfig);
     const cluster = this.#config.getCurrentCluster();
     if (!cluster) throw new Error(`${kubeconfig} names no cluster`);
+    if (credentials) this.#config.loadFromClusterAndUser(cluster, { name: "test", ...credentials });
     this.#server = new URL(cluster.server);
   }
 
@@ -73,6 +82,7 @@ export class Raw {
       method,
       agent: this.#agent,
       headers: {
+        ...(ask.headers as Record<string, string>),
         accept: ask.accept ?? "application/json",
         ...(body === undefined
           ? {}
@@ -159,4 +169,15 @@ export class Raw {
 export interface WatchEvent {
   readonly type: string;
   readonly object: Json;
+}
+
+/** Who the API takes the holder of these credentials for; the status when it takes them for nobody. */
+export async function who(
+  credentials: Credentials,
+): Promise<{ username: string; groups: string[] } | number> {
+  const raw = new Raw(credentials);
+  const answer = await raw.ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body: {} });
+  raw.close();
+  if (answer.status !== 201) return answer.status;
+  return answer.json<{ status: { userInfo: { username: string; groups: string[] } } }>().status.userInfo;
 }
