@@ -11,6 +11,7 @@ import type { Deletion } from "./delete-options.ts";
 import { pendingFinalizers } from "./finalizers.ts";
 import type { Kind } from "./kind.ts";
 import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
+import { maxAttempts } from "./races.ts";
 import { removeObject } from "./remove-object.ts";
 import type { ServedResource } from "./resources.ts";
 import { notWritten, storageText, written } from "./storage-text.ts";
@@ -32,7 +33,6 @@ export interface DeleteResult {
   readonly removed: boolean;
 }
 
-const maxAttempts = 5;
 const gcFinalizers = ["orphan", "foregroundDeletion"];
 
 /**

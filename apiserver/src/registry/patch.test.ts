@@ -74,6 +74,21 @@ describe("patch", () => {
     expect((await rawPatch(api, "merge", `${at}Ignore`, merge)).status).toBe(200);
   });
 
+  it("carries out each of many patches at once, but none that was made for another version", async () => {
+    await using api = await startInProcess();
+    const { metadata } = await make(api);
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+    const answers = await Promise.all(
+      keys.map((key) => rawPatch(api, "merge", `${maps}/a`, { data: { [key]: "1" } })),
+    );
+    expect(answers.map((a) => a.status).filter((status) => status !== 200)).toEqual([]);
+    const { body } = await raw(api, "GET", `${maps}/a`);
+    expect(Object.keys(body["data"] as object)).toEqual(expect.arrayContaining(keys));
+    const { resourceVersion } = metadata;
+    const late = await rawPatch(api, "merge", `${maps}/a`, { metadata: { resourceVersion } });
+    expect(late.status).toBe(409);
+  });
+
   it("says why a JSON patch cannot be carried out", async () => {
     await using api = await startInProcess();
     await make(api);

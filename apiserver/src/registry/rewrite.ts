@@ -4,6 +4,7 @@ import { clone } from "../patch/json.ts";
 import { StoreError } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import type { Kind } from "./kind.ts";
+import { maxAttempts } from "./races.ts";
 import { groupResource, keyFor, type Registry } from "./registry.ts";
 import { notWritten, storageText, written } from "./storage-text.ts";
 
@@ -17,8 +18,6 @@ export interface Rewrite {
   /** Changes a copy of the stored object in place; runs again after a lost race. */
   readonly change: (object: KubeObject, current: CachedObject) => void;
 }
-
-const maxAttempts = 10;
 
 /**
  * Writes a stored object without its kind's rules for updates: what the server itself does to it (a pod is bound, a budget is

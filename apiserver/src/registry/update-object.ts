@@ -12,6 +12,7 @@ import { pendingFinalizers } from "./finalizers.ts";
 import type { Kind, WriteContext } from "./kind.ts";
 import { keepTimes, trackUpdate } from "./managed-fields.ts";
 import { validateMetaUpdate } from "./meta.ts";
+import { maxAttempts } from "./races.ts";
 import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
 import type { ServedResource } from "./resources.ts";
 import { restoreForUpdate, restoreMeta } from "./restore.ts";
@@ -59,8 +60,6 @@ export interface UpdateResult {
   readonly removed: boolean;
 }
 
-const maxAttempts = 5;
-
 /**
  * Changes a stored object: restore what may not change, default, admit, validate, allocate, compare and swap.
  * @throws ApiError 404, 409, 422, …
@@ -82,7 +81,7 @@ export async function updateObject(registry: Registry, request: UpdateRequest): 
     } catch (error) {
       if (!(error instanceof LostRace)) throw error;
       // The cache may just have been behind: only what was read from the store itself is proof of a conflict.
-      if (fresh && (!request.retry || attempt >= maxAttempts)) throw error.conflict;
+      if (fresh && (!request.retry || error.isOutdated || attempt >= maxAttempts)) throw error.conflict;
       current = undefined;
     }
   }
@@ -97,8 +96,11 @@ async function readFresh(registry: Registry, key: ObjectKey): Promise<CachedObje
 /** The object was not in the state that the write was made for. */
 class LostRace extends Error {
   readonly conflict: ReturnType<typeof conflict>;
-  constructor(kind: Kind, name: string) {
+  /** The change itself was made for another version: it will not do any better on what is stored by now. */
+  readonly isOutdated: boolean;
+  constructor(kind: Kind, name: string, isOutdated = false) {
     super("lost race");
+    this.isOutdated = isOutdated;
     this.conflict = staleResourceVersion(groupResource(kind), name);
   }
 }
@@ -168,7 +170,7 @@ function checkVersion(request: UpdateRequest, body: KubeObject, current: CachedO
         invalidValue(path("metadata", "resourceVersion"), resourceVersion, "must be an integer"),
       ]);
     }
-    throw new LostRace(kind, request.name);
+    throw new LostRace(kind, request.name, true);
   }
   const currentUid = current.object.metadata.uid;
   // Of a patch, which names no object of its own, it is a change like any other, and refused as such.

@@ -66,6 +66,18 @@ test("a new Deployment makes one ReplicaSet and reports progress as upstream doe
   expect(h.events).toContain(`ScalingReplicaSet Scaled up replica set web-${hash} from 0 to 3`);
 });
 
+test("what the controller notes is no new generation; a longer delay reaches the ReplicaSet", async () => {
+  await using h = await start();
+  await h.client.create(deployments, web(1));
+  expect((await complete(h, 1, "1")).metadata.generation).toBe(1);
+  await h.client.patch(deployments, at, { type: "merge", body: { spec: { minReadySeconds: 1 } } });
+  await h.eventually("the ReplicaSet has it", async () => {
+    const [set] = await h.list(replicaSets);
+    return set?.spec?.minReadySeconds === 1;
+  });
+  expect((await h.client.get(deployments, at)).metadata.generation).toBe(2);
+});
+
 test("a rolling update never has fewer ready or more pods than allowed, also with stale caches", async () => {
   await using h = await start(() => Math.random() * 10);
   const rolling = { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } };

@@ -86,7 +86,7 @@ async function refresh(r: Rollout, rs: ReplicaSet, revision: bigint): Promise<Re
       metadata: { ...rs.metadata, annotations },
       spec: { ...rs.spec, minReadySeconds } as typeof rs.spec & object,
     },
-    { signal: r.ctx.signal, subresource: "status" },
+    { signal: r.ctx.signal },
   );
 }
 
@@ -161,6 +161,6 @@ async function recordRevision(r: Rollout, revision: bigint): Promise<void> {
     deployments,
     { name, namespace },
     { type: "merge", body: { metadata: { annotations: { [revisions.REVISION]: value } } } },
-    { signal: r.ctx.signal },
+    { signal: r.ctx.signal, subresource: "status" },
   );
 }
