@@ -46,8 +46,9 @@ export function access(table: Table): void {
       "-",
     );
     expect(await plain("certificate", "approve", name)).toContain("approved");
-    const certificate = await eventually("it is signed", async () =>
-      plain("get", "csr", name, "-o", "jsonpath={.status.certificate}"),
+    const certificate = await eventually(
+      "it is signed",
+      async () => (await plain("get", "csr", name, "-o", "jsonpath={.status.certificate}")) || undefined,
     );
     await writeFile(join(folder(), "jane.crt"), Buffer.from(certificate, "base64"));
     const [cluster] = (JSON.parse(await plain("config", "view", "--raw", "-o", "json")) as Config).clusters;
