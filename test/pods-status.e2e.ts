@@ -6,7 +6,7 @@ import { podsIn } from "./support/pods.ts";
 import { eventually, kubectl } from "./support/run.ts";
 
 const ns = useNamespace("status");
-const { apply, pod, phase, ready, sh, events } = podsIn(ns);
+const { apply, pod, phase, ready, sh, logs, events } = podsIn(ns);
 const box = `image: ${busybox}, command: [sh, -c]`;
 const head = (name: string, spec = ""): string =>
   `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec:\n  terminationGracePeriodSeconds: 0\n  ${spec}\n`;
@@ -44,6 +44,13 @@ ${head("rules", "restartPolicy: Never")}
         restartPolicyRules: [{ action: Restart, exitCodes: { operator: In, values: [42] } }] }
     - { name: once, ${box}, args: ["exit 42"], restartPolicy: Never }
     - { name: retried, ${box}, args: ["exit 1"], restartPolicy: OnFailure }
+${head("over", "restartPolicy: Never")}
+  volumes: [{ name: v, emptyDir: {} }]
+  initContainers: [{ name: first, ${box}, args: ["echo init >> /v/log"], volumeMounts: [{ name: v, mountPath: /v }] }]
+  containers:
+    - { name: main, ${box}, args: ["test -f /v/again && { cat /v/log; exit 0; }; touch /v/again; exit 42"], volumeMounts: [{ name: v, mountPath: /v }],
+        restartPolicy: Never, restartPolicyRules: [{ action: RestartAllContainers, exitCodes: { operator: In, values: [42] } }] }
+    - { name: other, ${box}, args: ["${idle}"] }
 ${head("hooked")}
   containers:
     - { name: main, ${box}, args: ["${idle}"], lifecycle: { postStart: { exec: { command: [sh, -c, "echo s3cr3t; exit 5"] } } } }
@@ -165,6 +172,24 @@ test("containers have restart policies and rules of their own", async () => {
     restartCount: 0,
     state: { terminated: { exitCode: 42, reason: "Error" } },
   });
+});
+
+test("a rule may have the whole pod started over, its volumes and address kept", async () => {
+  const over = await eventually("it is through, the second time", async () => {
+    const now = await pod("over");
+    return container(now)?.state?.terminated?.exitCode === 0 && container(now, "other")?.state?.running
+      ? now
+      : undefined;
+  });
+  const all = [...(over.status?.initContainerStatuses ?? []), ...(over.status?.containerStatuses ?? [])];
+  expect(all.map(({ name, restartCount }) => [name, restartCount])).toEqual([
+    ["first", 1],
+    ["main", 1],
+    ["other", 1],
+  ]);
+  expect(await logs("over", "-c", "main")).toBe("init\ninit\n");
+  expect(over.status?.phase).toBe("Running");
+  expect(Object.keys(conditions(over))).not.toContain("AllContainersRestarting");
 });
 
 test("a postStart hook that fails ends its container, and its words stay secret", async () => {

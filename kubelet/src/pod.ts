@@ -86,6 +86,8 @@ export interface PodRun {
   readonly resized: Map<string, NonNullable<Container["resources"]>>;
   /** Called whenever an instance or the order to stop changed. */
   readonly changes: Set<() => void>;
+  /** Instances from before the pod was started over in place. */
+  readonly startedOver: Set<string>;
   /** When instances ended, on the steady clock. */
   readonly endedAt: Map<string, number>;
   /** When the worker should look again without being asked, on the steady clock. */
@@ -145,6 +147,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     resize: undefined,
     resized: new Map(),
     changes: new Set(),
+    startedOver: new Set(),
     endedAt: new Map(),
     wakeAt: undefined,
     wake,

@@ -1,5 +1,5 @@
 /** What to do next with a pod's containers. Pure: the state in, the actions out; whatever takes time is part of the state. */
-import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Container, ContainerRestartRule, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar } from "@coracle/shared/meta/pods.ts";
 import { LABEL, podFullName } from "../container/names.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
@@ -14,8 +14,10 @@ export interface ContainerView {
   readonly spec: Container;
   /** Its newest instance, in whatever sandbox. */
   readonly newest: RuntimeContainer | undefined;
-  /** That instance lives in the current sandbox. */
+  /** That instance lives in the current sandbox, and since the pod was last started over. */
   readonly current: boolean;
+  /** The pod is started over, and this container with it, however its last instance ended. */
+  readonly renewed?: boolean | undefined;
   /** Runs, its startup probe has succeeded and its postStart hook is done. */
   readonly started: boolean;
   /** A probe or a changed spec asks for its end. */
@@ -54,14 +56,16 @@ export interface Plan {
 type Policy = "Always" | "OnFailure" | "Never";
 const policyOf = (pod: Pod): Policy => (pod.spec?.restartPolicy ?? "Always") as Policy;
 
-/** The container's own policy and exit code rules come before the pod's. */
+/** The first of the container's rules that speaks of this exit code. Sidecars have none. */
+export const ruleFor = (container: Container, exitCode: number): ContainerRestartRule | undefined =>
+  (container.restartPolicyRules ?? []).find(({ exitCodes }) => {
+    const within = (exitCodes?.values ?? []).includes(exitCode);
+    return exitCodes?.operator === "NotIn" ? !within : within;
+  });
+
+/** The container's own policy and exit code rules come before the pod's; either action of a rule has it run again. */
 export function restartPolicyFor(pod: Pod, container: Container, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    const values = rule.exitCodes?.values ?? [];
-    const within = values.includes(exitCode);
-    const matches = rule.exitCodes?.operator === "NotIn" ? !within : within;
-    if (matches && rule.action === "Restart") return true;
-  }
+  if (ruleFor(container, exitCode)) return true;
   const policy = (container.restartPolicy ?? policyOf(pod)) as Policy;
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
@@ -72,7 +76,7 @@ const succeeded = (view: ContainerView): boolean => exited(view) && view.newest?
 
 /** It is to be started, now or after its back-off. */
 function wantsStart(pod: Pod, view: ContainerView): boolean {
-  if (!view.newest || view.newest.state === "created") return true;
+  if (!view.newest || view.newest.state === "created" || view.renewed) return true;
   return exited(view) && restartPolicyFor(pod, view.spec, view.newest.exitCode);
 }
 

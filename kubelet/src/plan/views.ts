@@ -17,10 +17,12 @@ function viewOf(run: PodRun, container: SpecContainer): ContainerView {
     newest?.state === "exited"
       ? run.ctx.restarts.get(restartKey(run, container), endedAt(run, newest))
       : undefined;
+  const renewed = newest !== undefined && run.startedOver.has(newest.id);
   return {
     spec,
     newest,
-    current: newest !== undefined && newest.labels[LABEL.sandbox] === sandboxOf(run)?.id,
+    current: newest !== undefined && newest.labels[LABEL.sandbox] === sandboxOf(run)?.id && !renewed,
+    renewed,
     started: health ? health.started && health.hook !== "running" : false,
     condemned,
     backoff,

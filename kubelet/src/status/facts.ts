@@ -2,6 +2,7 @@
 import type { ContainerStatus, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { LABEL } from "../container/names.ts";
+import { isStartingOver } from "../lifecycle/restart-all.ts";
 import { appliedResources } from "../steps/resize.ts";
 import { podIPs } from "../container/build.ts";
 import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
@@ -68,6 +69,19 @@ function disruption(run: PodRun): PodCondition[] {
   ];
 }
 
+/** Shown as long as the pod is started over. */
+const restarting = (run: PodRun, previous: PodStatus | undefined): PodCondition => {
+  const type = "AllContainersRestarting";
+  const { generation } = run.pod.metadata;
+  return {
+    type,
+    status: "True",
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    lastTransitionTime:
+      previous?.conditions?.find((c) => c.type === type)?.lastTransitionTime ?? formatTime(run.ctx.now()),
+  };
+};
+
 /** The status the pod has now. */
 export function statusOf(run: PodRun): PodStatus {
   const { ctx } = run;
@@ -79,6 +93,7 @@ export function statusOf(run: PodRun): PodStatus {
     (run.pod.spec?.hostNetwork === true || run.plugged === sandbox.id);
   const previous = ctx.statuses.current(run.uid) ?? run.pod.status;
   const ips = podIPs(run);
+  const startingOver = isStartingOver(run);
   return podStatus({
     pod: run.pod,
     previous,
@@ -90,7 +105,12 @@ export function statusOf(run: PodRun): PodStatus {
     startTime: run.startedAt,
     verdict: run.stop?.verdict,
     ending: isEnding(run) || run.over,
-    extra: [...disruption(run), ...(run.resize ? [run.resize] : [])],
+    startingOver,
+    extra: [
+      ...disruption(run),
+      ...(run.resize ? [run.resize] : []),
+      ...(startingOver ? [restarting(run, previous)] : []),
+    ],
     now: ctx.now(),
   });
 }

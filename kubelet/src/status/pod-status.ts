@@ -21,6 +21,8 @@ export interface StatusInput {
   readonly verdict?: Verdict | undefined;
   /** It is being ended: what has stopped is not started again. */
   readonly ending: boolean;
+  /** All of its containers are started over: none of their ends is the pod's. */
+  readonly startingOver?: boolean | undefined;
   /** Conditions of the kubelet's own besides the usual: DisruptionTarget. */
   readonly extra?: readonly PodCondition[] | undefined;
   readonly now: number;
@@ -79,6 +81,9 @@ export function podPhase(
 const settledPhase = (previous: PodStatus | undefined): "Succeeded" | "Failed" | undefined =>
   previous?.phase === "Succeeded" || previous?.phase === "Failed" ? previous.phase : undefined;
 
+const ongoing = (previous: PodStatus | undefined): "Running" | "Pending" =>
+  previous?.phase === "Running" ? "Running" : "Pending";
+
 const wasRefused = ({ verdict, previous }: StatusInput): boolean =>
   verdict?.refused === true ||
   (settledPhase(previous) === "Failed" && (previous?.containerStatuses ?? []).length === 0);
@@ -122,7 +127,9 @@ export function podStatus(input: StatusInput): PodStatus {
       ? settled
       : verdict && !input.containers.some((c) => c.newest?.state === "running")
         ? "Failed"
-        : podPhase(pod, init, main, input.ending);
+        : input.startingOver && !input.ending
+          ? ongoing(previous)
+          : podPhase(pod, init, main, input.ending);
   const { podIPs, hostIPs } = input;
   return {
     ...generationOf(pod),

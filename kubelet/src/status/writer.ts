@@ -55,7 +55,7 @@ const withoutStale = (before: PodCondition | undefined, now: PodCondition): Reco
   Object.fromEntries(Object.keys(before ?? {}).flatMap((key) => (key in now ? [] : [[key, null] as const])));
 
 /** Conditions of the kubelet's that come and go. */
-const PASSING = new Set(["PodResizePending", "PodResizeInProgress"]);
+const PASSING = new Set(["PodResizePending", "PodResizeInProgress", "AllContainersRestarting"]);
 
 /** The smallest strategic merge patch from one status to the other; undefined when there is none. */
 export function statusPatch(

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { messagePlace } from "../container/build.ts";
 import { LABEL, nodeLabels, podFullName } from "../container/names.ts";
 import { endContainer, endPod } from "../lifecycle/end.ts";
+import { startOver } from "../lifecycle/restart-all.ts";
 import { startContainer } from "../lifecycle/start.ts";
 import { attemptOf, planContainers, type Kill, type Plan } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
@@ -39,6 +40,7 @@ async function dropOld(run: PodRun, container: SpecContainer): Promise<void> {
     run.instances.delete(instance.id);
     run.messages.delete(instance.id);
     run.health.delete(instance.id);
+    run.startedOver.delete(instance.id);
     run.endedAt.delete(instance.id);
     run.resized.delete(instance.id);
   }
@@ -75,6 +77,7 @@ function announceBackoff(run: PodRun, before: Plan | undefined): void {
 export const containers: PodStep = {
   name: "containers",
   up: async (run) => {
+    if (startOver(run)) return false;
     const before = run.plan;
     run.plan = planContainers({ pod: run.pod, ...viewsOf(run), now: run.ctx.steady() });
     announceBackoff(run, before);

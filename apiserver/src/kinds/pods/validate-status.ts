@@ -39,10 +39,14 @@ function validateAllStates(pod: Pod, old: Pod): FieldError[] {
     list,
   });
   const policy = old.spec?.restartPolicy ?? "Always";
+  const containers = [...(old.spec?.containers ?? []), ...(old.spec?.initContainers ?? [])];
+  // One container's end may have all of them started over, however they ended themselves.
+  const startsOver = containers.some((c) =>
+    c.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers"),
+  );
   const policyOf = (name: string): string => {
-    const container = [...(old.spec?.containers ?? []), ...(old.spec?.initContainers ?? [])].find(
-      (c) => c.name === name,
-    );
+    if (startsOver) return "Always";
+    const container = containers.find((c) => c.name === name);
     return container?.restartPolicyRules?.length ? "Always" : (container?.restartPolicy ?? policy);
   };
   return [

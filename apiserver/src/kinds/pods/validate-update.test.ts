@@ -95,11 +95,14 @@ describe("a change of a pod", () => {
 
   test("of its status brings no ended container back", () => {
     const once = { spec: { containers: [app], restartPolicy: "Never" } };
-    const to = (next: object, old: object): string[] => {
+    const rule = { action: "RestartAllContainers", exitCodes: { operator: "In", values: [42] } };
+    const asking = { ...app, name: "asking", restartPolicy: "Never", restartPolicyRules: [rule] };
+    const startedOver = { spec: { containers: [app, asking], restartPolicy: "Never" } };
+    const to = (next: object, old: object, spec: Record<string, unknown> = once): string[] => {
       const status = (state: object) => ({ containerStatuses: [{ name: "app", state }] });
       return updateRefusals(
         { ...pods, prepareForCreate: (pod: Pod) => Object.assign(pod, { status: status(old) }) },
-        once,
+        spec,
         (pod: Pod) => Object.assign(pod, { status: status(next) }),
         { subresource: "status" },
       );
@@ -108,5 +111,6 @@ describe("a change of a pod", () => {
     expect(to({ running: {} }, { terminated: { exitCode: 0 } })).toEqual([
       "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state",
     ]);
+    expect(to({ running: {} }, { terminated: { exitCode: 0 } }, startedOver)).toEqual([]);
   });
 });
