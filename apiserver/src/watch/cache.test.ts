@@ -179,6 +179,12 @@ describe("watching", () => {
     await expect(take(slow, 20)).rejects.toMatchObject({ code: 410 });
   });
 
+  it("ends a watch whose client has gone before it began", async () => {
+    const cache = await open({});
+    expect(await take(cache.watch("pods", { after: 1, signal: AbortSignal.abort() }), 1)).toEqual([]);
+    expect(cache.stats().watchers).toBe(0);
+  });
+
   it("bookmarks the revision while nothing happens to a watch", async () => {
     const cache = await open({ bookmarkMs: 10 });
     const seen = take(cache.watch("pods", { after: 1, signal: stop.signal }), 1);

@@ -56,8 +56,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
     waiting = undefined;
   };
   const stop = (): void => end();
-  if (ended) parts.onEnd();
-  else options.signal.addEventListener("abort", stop, { once: true });
+  if (!ended) options.signal.addEventListener("abort", stop, { once: true });
 
   const fail = (error: ApiError): void => {
     failure ??= error;
