@@ -30,6 +30,17 @@ describe("update", () => {
     expect(body.metadata.creationTimestamp).toBe(old.metadata.creationTimestamp);
   });
 
+  it("makes every one of many updates at once that name no state", async () => {
+    await using api = await startInProcess();
+    await make(api);
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        raw(api, "PUT", `${maps}/a`, { body: { metadata: { name: "a" }, data: { k: `${i}` } } }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  });
+
   it("refuses an update of an old state, and makes it when none is named", async () => {
     await using api = await startInProcess();
     const old = await make(api);
