@@ -9,6 +9,8 @@ import { isPodReady } from "@coracle/shared/meta/pods.ts";
 
 export const image = process.env["CORACLE_BENCH_IMAGE"] ?? "busybox:1.36";
 export const command = ["sleep", "3600"];
+export const kubeconfigFile =
+  process.env["KUBECONFIG"] ?? fileURLToPath(new URL("../.coracle/kubeconfig", import.meta.url));
 
 export interface Bench extends AsyncDisposable {
   readonly client: HttpsClient;
@@ -22,8 +24,7 @@ export interface Bench extends AsyncDisposable {
 
 /** A namespace of its own in the running cluster, and a watch on its pods. */
 export async function openBench(): Promise<Bench> {
-  const file = process.env["KUBECONFIG"] ?? fileURLToPath(new URL("../.coracle/kubeconfig", import.meta.url));
-  const client = createHttpsClient(await kubeconfig(file));
+  const client = createHttpsClient(await kubeconfig(kubeconfigFile));
   const namespace = `bench-${Date.now().toString(36)}`;
   await client.create(namespaces, { metadata: { name: namespace } });
   const stop = new AbortController();
