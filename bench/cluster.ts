@@ -50,7 +50,7 @@ export async function openBench(): Promise<Bench> {
     [...cache.list()].filter((p) => !p.metadata.deletionTimestamp && isPodReady(p)).length;
 
   // The default ServiceAccount must be there before the first pod.
-  for (let left = 100; left > 0; left--) {
+  for (let left = 1_500; left > 0; left--) {
     const found = await client
       .request("GET", `/api/v1/namespaces/${namespace}/serviceaccounts/default`)
       .catch(() => undefined);

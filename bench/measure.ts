@@ -34,7 +34,7 @@ export async function inParallel<T>(
 export interface Row {
   readonly what: string;
   readonly value: number;
-  readonly unit: "ms" | "s" | "/s" | "MiB" | "%";
+  readonly unit: "ms" | "s" | "/s" | "MiB" | "MiB/s" | "%";
   /** The same work without the cluster; absent where there is none. */
   readonly floor?: number | undefined;
   /** The ratio to reach: at most (for times) or at least (for rates). */
