@@ -47,10 +47,13 @@ export async function readEnvFile(volume: string, path: string): Promise<string 
     if (error === absent) return undefined;
     throw error;
   }
-  const file = await open(join(volume, place), constants.O_RDONLY | constants.O_NOFOLLOW);
+  // Whoever writes to the volume may put a pipe there: opening it would wait for its other end.
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(join(volume, place), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    if (size > MAX_BYTES) throw new Error(`the file ${path} is too large`);
+    const found = await file.stat();
+    if (!found.isFile()) throw new Error(`${path} is not a regular file`);
+    if (found.size > MAX_BYTES) throw new Error(`the file ${path} is too large`);
     return await file.readFile("utf8");
   } finally {
     await file.close();
