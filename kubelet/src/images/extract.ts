@@ -1,4 +1,5 @@
 /** Image volumes: an image by its pull policy, and its files in a directory. */
+import type { Readable } from "node:stream";
 import type { ImageVolumeSource } from "@coracle/shared/api/generated/core-v1.ts";
 import { imageVolumeName, LABEL } from "../container/names.ts";
 import { command } from "../network/command.ts";
@@ -7,8 +8,15 @@ import { VolumePending, type VolumeImages } from "../volumes/volume.ts";
 import type { ImageAnswer } from "./manager.ts";
 import { pullCredentials } from "./pull-credentials.ts";
 
-/** What the engine itself puts into a container's root. */
+/** What the engine itself puts into a container's root; below it the same names are the image's. */
 const NOT_OF_THE_IMAGE = ["./.dockerenv", "./dev/*", ".dockerenv", "dev/*"];
+
+/** Puts the files of a container's archive into a directory, but for what the engine added to the image's. */
+export async function unpack(archive: Readable, directory: string, signal: AbortSignal): Promise<void> {
+  const exclude = NOT_OF_THE_IMAGE.map((pattern) => `--exclude=${pattern}`);
+  const into = ["--extract", "--preserve-permissions", "--numeric-owner", "--directory", directory];
+  await command("tar", [...into, "--anchored", ...exclude], { input: archive, signal });
+}
 
 function ask(run: PodRun, volume: string, source: ImageVolumeSource): Promise<ImageAnswer> {
   const { ctx, pod } = run;
@@ -40,10 +48,8 @@ export const volumeImages = (run: PodRun): VolumeImages => ({
       throw new VolumePending(answer.kind === "waiting" ? answer.until : undefined);
     const { runtime, identity } = run.ctx;
     const labels = { [LABEL.cluster]: identity.cluster };
-    const exclude = NOT_OF_THE_IMAGE.map((pattern) => `--exclude=${pattern}`);
-    const into = ["--extract", "--preserve-permissions", "--numeric-owner", "--directory", directory];
-    await runtime.exportImage(answer.image.id, imageVolumeName(run.pod, volume), labels, async (input) => {
-      await command("tar", [...into, ...exclude], { input, signal: run.ending.signal });
-    });
+    await runtime.exportImage(answer.image.id, imageVolumeName(run.pod, volume), labels, (archive) =>
+      unpack(archive, directory, run.ending.signal),
+    );
   },
 });

@@ -36,6 +36,8 @@ export function command(
         child.kill();
         reject(error);
       });
+      // What nobody reads any more would hold its connection open.
+      child.on("close", () => input.destroy());
       input.pipe(child.stdin);
     }
   });
