@@ -45,6 +45,13 @@ export function startRegistration(options: RegistrationOptions): Registration {
   let running = false;
   let delay = RETRY_MIN_MS;
 
+  /** One at a time: each change of the node in between would add another. */
+  let timer: NodeJS.Timeout | undefined;
+  const runIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void run(), ms).unref();
+  };
+
   const announce = (before: NodeStatus | undefined, after: NodeStatus): void => {
     for (const reason of changedReasons(before?.conditions ?? [], after.conditions ?? []))
       options.event(reason, `Node ${name} status is now: ${reason}`);
@@ -73,7 +80,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
     const due = shows(current.status, status) ? REPORT_MS : dueSoon(status);
     const wait = writtenAt + due - performance.now();
     if (wait > 0) {
-      if (due === REPAIR_MS) setTimeout(() => void run(), wait).unref();
+      if (due === REPAIR_MS) runIn(wait);
       return;
     }
     await client.patch(
@@ -106,7 +113,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
         if (signal.aborted) break;
         if (isNotFound(error)) writtenAt = -Infinity;
         log.warn({ err: error }, "node status not written");
-        setTimeout(() => void run(), delay).unref();
+        runIn(delay);
         delay = Math.min(delay * 2, RETRY_MAX_MS);
         break;
       }
@@ -126,7 +133,11 @@ export function startRegistration(options: RegistrationOptions): Registration {
     },
   });
   const heartbeat = setInterval(() => void run(), REPORT_MS).unref();
-  signal.addEventListener("abort", () => clearInterval(heartbeat), { once: true });
+  const stop = (): void => {
+    clearInterval(heartbeat);
+    clearTimeout(timer);
+  };
+  signal.addEventListener("abort", stop, { once: true });
   void run();
   return { changed: () => void run(), registered };
 }
