@@ -1,12 +1,12 @@
 /** Hands a request to an extension server, and its answer back as it comes. */
 import { request as httpRequest, type Agent, type IncomingMessage } from "node:http";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
+import { withoutCredentials } from "../authn/bearer.ts";
 import type { ApiRequest, ApiResponse, UserInfo } from "../request.ts";
 import { identityHeaders } from "./front-proxy.ts";
 
-/** Headers of one connection, and those by which a client says who it is: that is said anew. */
+/** Headers of one connection. */
 const dropped = new Set([
-  "authorization",
   "connection",
   "content-length",
   "host",
@@ -18,8 +18,8 @@ const dropped = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-const isDropped = (name: string): boolean =>
-  dropped.has(name) || name.startsWith("x-remote-") || name.startsWith("impersonate-");
+/** And those by which this server says anew who asks. */
+const isDropped = (name: string): boolean => dropped.has(name) || name.startsWith("x-remote-");
 
 export interface Forwarding {
   readonly agent: Agent;
@@ -58,8 +58,8 @@ function headersOf(
   { host, user }: Pick<Forwarding, "host" | "user">,
 ): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = { host };
-  for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined && !isDropped(name)) headers[name] = value;
+  for (const [name, value] of Object.entries(withoutCredentials(request.headers)))
+    if (!isDropped(name)) headers[name] = value;
   if (request.body.byteLength > 0) headers["content-length"] = String(request.body.byteLength);
   return { ...headers, "x-forwarded-for": request.remoteAddress, ...identityHeaders(user) };
 }

@@ -16,3 +16,27 @@ export function bearerToken(headers: Readonly<Record<string, string | undefined>
   }
   return undefined;
 }
+
+/**
+ * A client's headers without those by which it says who it is, for whoever is behind this server: upstream takes them off once it
+ * knows. A token among the subprotocols is one of them.
+ */
+export function withoutCredentials(
+  headers: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const rest: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name === "authorization" || name.startsWith("impersonate-")) continue;
+    const isProtocols = name === "sec-websocket-protocol";
+    const shown = isProtocols ? withoutToken(value) : value;
+    if (shown !== "" || !isProtocols) rest[name] = shown;
+  }
+  return rest;
+}
+
+const withoutToken = (protocols: string): string =>
+  protocols
+    .split(",")
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => !protocol.startsWith(bearerSubprotocol))
+    .join(", ");

@@ -1,5 +1,6 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { connect, type AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import type { DuplexChannels, Received } from "@coracle/shared/bus/stream.ts";
 import { expect, it } from "vitest";
 import { requestOf } from "../../../testing/in-process.ts";
@@ -20,21 +21,55 @@ function sessionTo(port: number): DuplexChannels {
   } as unknown as DuplexChannels;
 }
 
+const target = { node: "node-1", message: {}, host: "node-1:10250", scheme: "http" } as const;
+
+async function serving(listener: RequestListener): Promise<{ port: number } & Disposable> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: (server.address() as AddressInfo).port, [Symbol.dispose]: () => server.close() };
+}
+
 it("a proxied request goes through the session and nowhere else", async () => {
-  const server = createServer((request, response) => {
+  using server = await serving((request, response) => {
     response.writeHead(201, { "x-path": request.url ?? "" });
     request.pipe(response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  try {
-    const request = requestOf({ method: "POST", path: "/ignored?a=1", headers: {}, body: "hello" });
-    const target = { node: "node-1", message: {}, host: "node-1:10250", scheme: "http" } as const;
-    const answer = await forwardHttp(request, { target, session: sessionTo(port), path: "/stats/summary" });
-    expect([answer.status, answer.headers["x-path"]]).toEqual([201, "/stats/summary?a=1"]);
-    const chunks = await Array.fromAsync(answer.body as AsyncIterable<Uint8Array>);
-    expect(Buffer.concat(chunks).toString()).toBe("hello");
-  } finally {
-    server.close();
-  }
+  const request = requestOf({ method: "POST", path: "/ignored?a=1", headers: {}, body: "hello" });
+  const session = sessionTo(server.port);
+  const answer = await forwardHttp(request, { target, session, path: "/stats/summary" });
+  expect([answer.status, answer.headers["x-path"]]).toEqual([201, "/stats/summary?a=1"]);
+  const chunks = await Array.fromAsync(answer.body as AsyncIterable<Uint8Array>);
+  expect(Buffer.concat(chunks).toString()).toBe("hello");
+});
+
+it("what a client says who it is by stays here", async () => {
+  using server = await serving((request, response) => response.end(JSON.stringify(request.headers)));
+  const headers = {
+    authorization: "Bearer abc",
+    "sec-websocket-protocol": "base64url.bearer.authorization.k8s.io.YWJj, chat",
+    "impersonate-user": "ann",
+    // As the transport joins repeated ones; such a header could not even be sent.
+    "impersonate-group": "a\nb",
+  };
+  const request = requestOf({ method: "GET", path: "/", headers });
+  const answer = await forwardHttp(request, { target, session: sessionTo(server.port), path: "/" });
+  const chunks = await Array.fromAsync(answer.body as AsyncIterable<Uint8Array>);
+  const told = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, string>;
+  expect(told["sec-websocket-protocol"]).toBe("chat");
+  expect(Object.keys(told).filter((name) => /^(authorization|impersonate-)/.test(name))).toEqual([]);
+});
+
+it("a packed page that breaks off is an error, not a page without an end", async () => {
+  using server = await serving((_request, response) => {
+    const page = gzipSync("<html>".repeat(1_000));
+    response.writeHead(200, {
+      "content-type": "text/html",
+      "content-encoding": "gzip",
+      "content-length": page.length,
+    });
+    response.write(page.subarray(0, page.length / 2), () => response.destroy());
+  });
+  const request = requestOf({ method: "GET", path: "/", headers: {} });
+  const answer = await forwardHttp(request, { target, session: sessionTo(server.port), path: "/" });
+  await expect(Array.fromAsync(answer.body as AsyncIterable<Uint8Array>)).rejects.toThrow();
 });

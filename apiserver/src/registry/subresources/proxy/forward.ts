@@ -1,9 +1,10 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import { pipeline, type Duplex, type Transform } from "node:stream";
 import { connect as tlsConnect } from "node:tls";
 import { createGunzip, createInflate } from "node:zlib";
 import type { DuplexChannels } from "@coracle/shared/bus/stream.ts";
 import { ApiError, serviceUnavailable } from "@coracle/shared/errors.ts";
+import { withoutCredentials } from "../../../authn/bearer.ts";
 import type { ApiRequest, ApiResponse } from "../../../request.ts";
 import { rewriteHtml, rewriteLink, type LinkContext } from "./links.ts";
 import { socketOver } from "./socket.ts";
@@ -25,9 +26,8 @@ export interface Forwarding {
   readonly path: string;
 }
 
-/** Headers that belong to one connection, and ours that are no business of the pod's. */
+/** Headers that belong to one connection. */
 const notForwarded = new Set([
-  "authorization",
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -109,8 +109,8 @@ function forwarded(
   { target, path }: { readonly target: ProxyTarget; readonly path: string },
 ): Record<string, string> {
   const headers: Record<string, string> = { host: hostOf(request, target) };
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && name !== "content-length" && !notForwarded.has(name)) headers[name] = value;
+  for (const [name, value] of Object.entries(withoutCredentials(request.headers))) {
+    if (name !== "content-length" && !notForwarded.has(name)) headers[name] = value;
   }
   if (request.body.byteLength > 0) headers["content-length"] = String(request.body.byteLength);
   const before = request.headers["x-forwarded-for"];
@@ -153,9 +153,13 @@ const isHtml = (headers: Readonly<Record<string, string>>): boolean =>
 /** Undefined for an encoding that cannot be looked into. */
 function decoded(incoming: IncomingMessage, encoding: string | undefined): AsyncIterable<Buffer> | undefined {
   if (!encoding) return incoming;
-  if (encoding === "gzip") return incoming.pipe(createGunzip());
-  return encoding === "deflate" ? incoming.pipe(createInflate()) : undefined;
+  if (encoding === "gzip") return through(incoming, createGunzip());
+  return encoding === "deflate" ? through(incoming, createInflate()) : undefined;
 }
+
+/** An answer that breaks off ends what it is read through, too: whoever reads that gets the error. */
+const through = (incoming: IncomingMessage, unpack: Transform): Transform =>
+  pipeline(incoming, unpack, () => undefined);
 
 async function* relay(
   chunks: AsyncIterable<Uint8Array>,
