@@ -23,8 +23,11 @@ export async function send(
   outgoing.writeHead(response.status, response.headers);
   outgoing.flushHeaders();
   const stop = cutWhenOverdue(outgoing, response.overdue);
-  if (incoming.method !== "HEAD") await pump(outgoing, body);
-  stop();
+  try {
+    if (incoming.method !== "HEAD") await pump(outgoing, body);
+  } finally {
+    stop();
+  }
   outgoing.end();
 }
 
@@ -61,7 +64,8 @@ const overdueMs = 10_000;
 function cutWhenOverdue(outgoing: ServerResponse, overdue: AbortSignal | undefined): () => void {
   let timer: NodeJS.Timeout | undefined;
   const start = (): void => void (timer = setTimeout(() => outgoing.destroy(), overdueMs));
-  overdue?.addEventListener("abort", start, { once: true });
+  if (overdue?.aborted) start();
+  else overdue?.addEventListener("abort", start, { once: true });
   return () => {
     clearTimeout(timer);
     overdue?.removeEventListener("abort", start);

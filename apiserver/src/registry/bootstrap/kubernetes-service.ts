@@ -43,7 +43,8 @@ export function ownAddress(subnet: string): string {
 
 /**
  * Keeps the Service `kubernetes` and its endpoints: every API server holds a Lease with its address, and each writes the
- * addresses whose leases are fresh. The namespaces these live in are looked after too. A server that stops takes its own away; one that is killed disappears with its lease.
+ * addresses whose leases are fresh. A server that stops takes its own away; one that is killed disappears with its lease. The
+ * namespaces these live in are looked after too.
  */
 export async function keepKubernetesService(service: KubernetesService, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
