@@ -1,10 +1,11 @@
-import { ApiError } from "@coracle/shared/errors.ts";
+import { ApiError, notFound } from "@coracle/shared/errors.ts";
 import { expect, it } from "vitest";
 import { createAudit } from "../audit/audit.ts";
 import { parseAuditPolicy } from "../audit/policy.ts";
 import { impersonate } from "../authn/impersonate.ts";
-import { startInProcess } from "../testing/in-process.ts";
+import { requestOf, startInProcess } from "../testing/in-process.ts";
 import { raw } from "../testing/raw.ts";
+import type { ServeUpgrade } from "./pipeline.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
 const policy = parseAuditPolicy(`
@@ -33,12 +34,14 @@ async function start() {
     }),
     impersonate,
   });
-  const send = async (method: string, path: string, headers: object, body?: unknown) => {
+  const record = async (work: () => Promise<unknown>) => {
     events.splice(0);
-    await raw(api, method, path, { body, headers: { ...headers } });
+    await work();
     return events;
   };
-  return { ...api, send };
+  const send = (method: string, path: string, headers: object, body?: unknown) =>
+    record(() => raw(api, method, path, { body, headers: { ...headers } }));
+  return { ...api, record, send };
 }
 
 it("records what was asked and answered, in whatever form the body came, under the name of what was made", async () => {
@@ -87,4 +90,28 @@ it("is asked for by the user who sends, whoever the request is made as", async (
     { user: { username: "ann" }, impersonatedUser: { username: "nobody-cares" } },
   ]);
   expect(await api.send("GET", maps, { "x-user": "nobody-cares" })).toEqual([]);
+});
+
+it("records connections that leave HTTP too: when they begin and end, and those that are refused", async () => {
+  await using api = await start();
+  const path = "/api/v1/namespaces/default/pods/web/exec?command=ls";
+  const enter = async (user: string, serve: ServeUpgrade) => {
+    const request = requestOf({ method: "POST", path, headers: { "x-user": user } });
+    return api.record(() => api.enter(request, serve).catch((error: unknown) => error));
+  };
+  const of = { objectRef: { resource: "pods", subresource: "exec", name: "web" } };
+  const served = await enter("ann", (_call, started) => {
+    started();
+    return Promise.resolve(101);
+  });
+  expect(served).toMatchObject([
+    { ...of, stage: "ResponseStarted", responseStatus: { code: 101 } },
+    { ...of, stage: "ResponseComplete", responseStatus: { code: 101 } },
+  ]);
+  const nobody = () => Promise.reject(notFound({ group: "", resource: "pods" }, "web"));
+  expect(await enter("ann", nobody)).toMatchObject([
+    { ...of, stage: "ResponseComplete", responseStatus: { code: 404, reason: "NotFound" } },
+  ]);
+  expect(await enter("eve", nobody)).toMatchObject([{ ...of, responseStatus: { code: 403 } }]);
+  expect(await enter("", nobody)).toMatchObject([{ ...of, responseStatus: { code: 401 } }]);
 });

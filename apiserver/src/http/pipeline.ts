@@ -44,10 +44,13 @@ export interface Pipeline {
   readonly handle: Handle;
   /**
    * The chain up to the handler, for connections that leave HTTP (exec, attach, port-forward).
-   * @throws ApiError 401, 403, 404, 429
+   * @throws ApiError 401, 403, 404, and what `serve` throws
    */
-  enter(request: ApiRequest): Promise<Call>;
+  enter(request: ApiRequest, serve: ServeUpgrade): Promise<void>;
 }
+
+/** Serves a connection to its end. `started` is to be called when it has left HTTP. @returns the status that it was answered with */
+export type ServeUpgrade = (call: Call, started: () => void) => Promise<number>;
 
 /** The chain that every request goes through, whatever its transport, from top to bottom. */
 export function createPipeline(parts: PipelineParts): Pipeline {
@@ -62,12 +65,20 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       parts.observe?.(counted, response, performance.now() - started);
       return record ? audited(record, request, response) : response;
     },
-    async enter(request) {
+    async enter(request, serveUpgrade) {
       const info = parseRequestInfo(request.method, request.path, request.query);
       const record = parts.audit?.(request, info);
-      const user = await identify(parts, { request, info, record });
-      record?.started(101);
-      return callOf(parts.registry, { request, info, user }).call;
+      try {
+        const user = await identify(parts, { request, info, record });
+        const { call } = callOf(parts.registry, { request, info, user });
+        const started = (): void => record?.started(101);
+        const code = await withAnnotations(annotateOn(record), () => serveUpgrade(call, started));
+        record?.completed({ code });
+      } catch (error) {
+        const refused = asApiError(parts, request, error);
+        record?.completed({ code: refused.code, status: refused.status });
+        throw refused;
+      }
     },
   };
 }
@@ -89,8 +100,7 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
     const user = await identify(parts, arrived, (who) => (flow = parts.classify?.(who, info)));
     const leave = parts.inFlight?.enter(user, info);
     try {
-      const { record } = arrived;
-      const annotate = record && ((key: string, value: string): void => record.annotate(key, value));
+      const annotate = annotateOn(arrived.record);
       return inFlow(flow, await withAnnotations(annotate, () => serve(parts, { request, info, user })));
     } finally {
       leave?.();
@@ -99,6 +109,9 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
     return inFlow(flow, respondStatus(request, asApiError(parts, request, error).status));
   }
 }
+
+const annotateOn = (record: AuditRecord | undefined) =>
+  record && ((key: string, value: string): void => record.annotate(key, value));
 
 /** Tells the client which FlowSchema and priority level its request fell under. */
 const inFlow = (flow: Flow | undefined, response: ApiResponse): ApiResponse =>

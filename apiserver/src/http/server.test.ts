@@ -183,6 +183,19 @@ describe("the HTTPS server", () => {
     await expect.poll(watchers).toBe(0);
   });
 
+  it("hears no offer to upgrade from what changes something, and takes its body for what it is", async () => {
+    const headers = { ...json, connection: "Upgrade", upgrade: "websocket" };
+    const body = '{"metadata":{"name":"kept"},"data":{"a":"b"}}';
+    const made = await send({ method: "POST", path: maps, headers }, body);
+    expect([made.status, made.body["data"]]).toEqual([201, { a: "b" }]);
+    const path = `${maps}/kept`;
+    const options = '{"dryRun":["All"]}';
+    const length = { "content-length": options.length };
+    const deletion = await send({ method: "DELETE", path, headers: { ...headers, ...length } }, options);
+    expect(deletion.status).toBe(200);
+    expect((await send({ path })).status).toBe(200);
+  });
+
   it("answers a refused upgrade with a Status", async () => {
     const headers = { connection: "Upgrade", upgrade: "SPDY/3.1" };
     const path = "/api/v1/namespaces/default/pods/none/exec?command=ls&stdout=true";

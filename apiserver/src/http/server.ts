@@ -7,8 +7,8 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { respondStatus } from "../registry/respond.ts";
 import type { ApiRequest, Handle } from "../request.ts";
 import { apiRequest } from "./incoming.ts";
-import { wantsSpdy, wantsWebSocket } from "../streams/upgrade.ts";
 import { send } from "./outgoing.ts";
+import { leavesHttp } from "./upgrade.ts";
 
 export interface HttpsOptions {
   readonly tls: Pick<ServerOptions, "ca" | "cert" | "key">;
@@ -44,11 +44,7 @@ export function createHttpsServer({ tls, handle, upgrade, log }: HttpsOptions): 
       headersTimeout: 32_000,
       requestTimeout: 60_000,
       noDelay: true,
-      // Other offers (h2c, say) are answered as if they had not been made.
-      shouldUpgradeCallback: (incoming) =>
-        wantsWebSocket({ incoming }) ||
-        wantsSpdy({ incoming }) ||
-        /\/proxy(\/|\?|$)/.test(incoming.url ?? ""),
+      shouldUpgradeCallback: leavesHttp,
     },
     // Express gives every request another prototype, a third of what Node takes for one: resources go past it.
     (incoming, outgoing) => (isResource(incoming.url) ? answer : app)(incoming, outgoing),

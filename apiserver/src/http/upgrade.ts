@@ -11,15 +11,32 @@ import { route } from "../registry/route.ts";
 import { forwardUpgrade } from "../registry/subresources/proxy/forward.ts";
 import { openProxy } from "../registry/subresources/proxy/proxy.ts";
 import { serveCommand, servePortForward } from "../streams/serve.ts";
-import { refuseUpgrade, wantsWebSocket, type UpgradeRequest } from "../streams/upgrade.ts";
+import { refuseUpgrade, wantsSpdy, wantsWebSocket, type UpgradeRequest } from "../streams/upgrade.ts";
 import { readOverWebSocket, watchOverWebSocket } from "../streams/websocket-reading.ts";
 import type { ApiResponse } from "../request.ts";
 import { apiRequest } from "./incoming.ts";
 import { send } from "./outgoing.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { parseRequestInfo } from "./request-info.ts";
 
 export interface UpgradeParts extends Pick<Pipeline, "enter"> {
   readonly registry: Registry;
+}
+
+const streams = new Set(["exec", "attach", "portforward"]);
+
+/**
+ * Whether an offer to leave HTTP is heard; all others are answered as if they had not been made. Of what is no stream only reads
+ * are: a request that changes something would lose its body, which is taken for the stream, and its turn in the queue.
+ */
+export function leavesHttp(incoming: IncomingMessage): boolean {
+  const { method = "GET", url = "/" } = incoming;
+  const [path = "/", query] = url.split("?", 2);
+  const { isResource, subresource } = parseRequestInfo(method, path, new URLSearchParams(query));
+  if (!isResource || subresource === "proxy") return isResource;
+  const isWebSocket = wantsWebSocket({ incoming });
+  if (streams.has(subresource)) return isWebSocket || wantsSpdy({ incoming });
+  return isWebSocket && method === "GET";
 }
 
 /** Serves connections that leave HTTP, after the same chain as any request: streams, proxies, and WebSockets that only read. */
@@ -35,46 +52,65 @@ async function serve(parts: UpgradeParts, upgrade: UpgradeRequest): Promise<void
   const abort = new AbortController();
   socket.once("close", () => abort.abort());
   // The body of an upgrade request is the stream that follows.
-  const call = await parts.enter(
-    await apiRequest(Object.assign(incoming, { headers: { ...incoming.headers } }), abort.signal),
+  const request = await apiRequest(
+    Object.assign(incoming, { headers: { ...incoming.headers } }),
+    abort.signal,
   );
+  await parts.enter(request, (call, started) => serveCall(parts.registry, call, { upgrade, started }));
+}
+
+interface Upgrading {
+  readonly upgrade: UpgradeRequest;
+  readonly started: () => void;
+}
+
+const switched = 101;
+
+async function serveCall(registry: Registry, call: Call, upgrading: Upgrading): Promise<number> {
   const { info, served } = call;
+  const { upgrade, started } = upgrading;
   const verb = info.subresource;
-  if (verb === "proxy") return joinProxied(parts.registry, call, upgrade);
-  if (served.kind.storage === "pods" && (verb === "exec" || verb === "attach" || verb === "portforward"))
-    return serveStream(parts.registry, call, { verb, upgrade });
-  const response = await route(call)(parts.registry, call);
-  if (response.status !== 200 || !wantsWebSocket(upgrade)) return answer(upgrade, response);
-  if (verb === "log") return readOverWebSocket(upgrade, response.body);
-  if (info.verb === "watch") return watchOverWebSocket(upgrade, response.body);
+  if (verb === "proxy") return joinProxied(registry, call, upgrading);
+  if (served.kind.storage === "pods" && (verb === "exec" || verb === "attach" || verb === "portforward")) {
+    await serveStream(registry, call, { verb, ...upgrading });
+    return switched;
+  }
+  const response = await route(call)(registry, call);
+  const reads = verb === "log" ? readOverWebSocket : info.verb === "watch" ? watchOverWebSocket : undefined;
   // A server is free not to take up an offer to upgrade.
-  return answer(upgrade, response);
+  if (response.status !== 200 || !reads) return answer(upgrade, response);
+  started();
+  await reads(upgrade, response.body);
+  return switched;
 }
 
 async function serveStream(
   registry: Registry,
   call: Call,
-  { verb, upgrade }: { verb: "exec" | "attach" | "portforward"; upgrade: UpgradeRequest },
+  { verb, upgrade, started }: Upgrading & { readonly verb: "exec" | "attach" | "portforward" },
 ): Promise<void> {
   const { object } = await readNamed(registry, call);
   await admitConnect(registry, call);
   const open = registry.openNode;
   if (!open) throw serviceUnavailable("this server has no connection to the nodes");
   const target = { pod: object as unknown as Pod, query: call.request.query, open };
+  started();
   await (verb === "portforward" ? servePortForward(upgrade, target) : serveCommand(verb, upgrade, target));
 }
 
 /** Joins the client with what it asked for behind a proxy, when that agrees to leave HTTP too. */
-async function joinProxied(registry: Registry, call: Call, upgrade: UpgradeRequest): Promise<void> {
+async function joinProxied(registry: Registry, call: Call, { upgrade, started }: Upgrading): Promise<number> {
   const { socket, head } = upgrade;
   const upgraded = await forwardUpgrade(call.request, await openProxy(registry, call));
   if ("refused" in upgraded) return answer(upgrade, upgraded.refused);
   const { accepted, socket: far } = upgraded;
+  started();
   socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(accepted.rawHeaders)}\r\n`);
   socket.write(upgraded.head);
   far.write(head);
   // Either side's end is the end of both, with or without an error.
   await Promise.allSettled([pipeline(socket, far), pipeline(far, socket)]);
+  return switched;
 }
 
 function headerLines(raw: readonly string[]): string {
@@ -84,12 +120,18 @@ function headerLines(raw: readonly string[]): string {
 }
 
 /** An ordinary answer after all. The connection ends with it: what the client sent next was not meant for us. */
-async function answer({ incoming, socket }: UpgradeRequest, response: ApiResponse): Promise<void> {
+async function answer({ incoming, socket }: UpgradeRequest, response: ApiResponse): Promise<number> {
   const outgoing = new ServerResponse(incoming);
   outgoing.shouldKeepAlive = false;
   outgoing.assignSocket(socket as Socket);
   outgoing.once("finish", () => socket.end());
-  await send(incoming, outgoing, response);
+  try {
+    await send(incoming, outgoing, response);
+  } catch {
+    // What was relayed broke off; a Status after the half of it would be taken for the rest.
+    socket.destroy();
+  }
+  return response.status;
 }
 
 const admitConnect = (registry: Registry, { served, info, user, warn }: Call): Promise<void> =>
