@@ -42,3 +42,14 @@ it("sends what is gathered before anything else of the chain, once", () => {
   vi.advanceTimersByTime(1_000);
   expect(sent).toEqual(['feed.core.secrets._._._ 3..5 ["default/a"]']);
 });
+
+it("leaves a gap where it is", () => {
+  add("a", 5, 3);
+  // Somebody else may have told of 6.
+  add("b", 7, 6);
+  vi.advanceTimersByTime(1_000);
+  expect(sent).toEqual([
+    'feed.core.secrets._._._ 3..5 ["default/a"]',
+    'feed.core.secrets._._._ 6..7 ["default/b"]',
+  ]);
+});

@@ -46,6 +46,8 @@ export function createNotices(
   };
   return {
     add({ namespace, name }, revision, previous) {
+      // What was not told in between (nobody heard, or another server told it) is a gap that subscribers must see.
+      if (gathered && gathered.revision !== previous) flush();
       gathered ??= { previous, revision, objects: new Set() };
       gathered.revision = revision;
       gathered.objects.add(`${namespace}/${name}`);
