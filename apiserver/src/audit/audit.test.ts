@@ -130,6 +130,9 @@ describe("the audit log", () => {
   it("by default records changes and no reads", () => {
     expect(record(undefined, info())).toHaveLength(1);
     expect(record(undefined, info({ verb: "list" }))).toEqual([]);
+    expect(record(undefined, info({ verb: "get", subresource: "log" }))).toEqual([]);
+    // kubectl's WebSocket.
+    expect(record(undefined, info({ verb: "get", subresource: "exec" }))).toHaveLength(1);
     expect(
       record(undefined, info({ verb: "update", group: "coordination.k8s.io", resource: "leases" })),
     ).toEqual([]);

@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAuthenticate } from "../authn/authenticate.ts";
 import { impersonate } from "../authn/impersonate.ts";
+import type { Authorize } from "../registry/registry.ts";
 import { createTestAuthority, type TestAuthority, type TestCertificate } from "../testing/certificates.ts";
 import { startInProcess, type InProcessApi } from "../testing/in-process.ts";
 import { raw } from "../testing/raw.ts";
@@ -34,7 +35,11 @@ describe("the HTTPS server", () => {
       serviceAccounts: { verify: () => Promise.resolve(undefined) },
       bootstrap: { verify: () => Promise.resolve(undefined) },
     });
-    api = await startInProcess({ authenticate, impersonate });
+    const authorize: Authorize = ({ username }, { verb }) => ({
+      allowed: username !== "reader" || verb === "get",
+      reason: "",
+    });
+    api = await startInProcess({ authenticate, authorize, impersonate });
     authority = await createTestAuthority();
     client = await authority.issue("CN=jane,O=dev,O=ops");
     const tls = { ca: authority.ca, ...(await authority.issue("CN=server", ["localhost"])) };
@@ -194,6 +199,19 @@ describe("the HTTPS server", () => {
     const deletion = await send({ method: "DELETE", path, headers: { ...headers, ...length } }, options);
     expect(deletion.status).toBe(200);
     expect((await send({ path })).status).toBe(200);
+  });
+
+  it("lets nobody into a container who may only read, though a WebSocket begins with a GET", async () => {
+    const headers = { connection: "Upgrade", upgrade: "websocket" };
+    const reader = await authority.issue("CN=reader");
+    for (const verb of ["exec", "attach", "portforward"]) {
+      const path = `/api/v1/namespaces/default/pods/none/${verb}`;
+      expect((await send({ path, headers, ...reader })).body).toMatchObject({
+        code: 403,
+        message: `pods "none" is forbidden: User "reader" cannot create resource "pods/${verb}" in API group "" in the namespace "default"`,
+      });
+      expect((await send({ path, headers })).status).toBe(404);
+    }
   });
 
   it("answers a refused upgrade with a Status", async () => {

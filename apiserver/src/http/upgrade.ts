@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
+import { denied } from "../authz/denied.ts";
 import { admitValidate } from "../registry/admission.ts";
 import { readNamed } from "../registry/get.ts";
 import type { Call, Registry } from "../registry/registry.ts";
@@ -89,6 +90,7 @@ async function serveStream(
   call: Call,
   { verb, upgrade, started }: Upgrading & { readonly verb: "exec" | "attach" | "portforward" },
 ): Promise<void> {
+  authorizeStream(registry, call);
   const { object } = await readNamed(registry, call);
   await admitConnect(registry, call);
   const open = registry.openNode;
@@ -96,6 +98,14 @@ async function serveStream(
   const target = { pod: object as unknown as Pod, query: call.request.query, open };
   started();
   await (verb === "portforward" ? servePortForward(upgrade, target) : serveCommand(verb, upgrade, target));
+}
+
+/** Since 1.35 a WebSocket, which begins as a GET, needs the leave that SPDY's POST does (KEP-4006): to read is not to run. */
+function authorizeStream(registry: Registry, { info, user }: Call): void {
+  if (info.verb === "create") return;
+  const asked = { ...info, verb: "create" };
+  const decision = registry.authorize(user, asked);
+  if (!decision.allowed) throw denied(user, asked, decision.reason);
 }
 
 /** Joins the client with what it asked for behind a proxy, when that agrees to leave HTTP too. */
