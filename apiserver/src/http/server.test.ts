@@ -214,6 +214,18 @@ describe("the HTTPS server", () => {
     }
   });
 
+  it("upgrades only what there is, by the methods that there are", async () => {
+    const headers = { connection: "Upgrade", upgrade: "websocket" };
+    // A proxy to a thing that says of itself where it runs, as a pod does.
+    const thing = await send({ path: `${maps}/any/proxy/`, headers });
+    expect([thing.status, thing.body["message"]]).toEqual([
+      404,
+      "the server could not find the requested resource",
+    ]);
+    const exec = "/api/v1/namespaces/default/pods/none/exec";
+    expect((await send({ method: "DELETE", path: exec, headers })).status).toBe(405);
+  });
+
   it("answers a refused upgrade with a Status", async () => {
     const headers = { connection: "Upgrade", upgrade: "SPDY/3.1" };
     const path = "/api/v1/namespaces/default/pods/none/exec?command=ls&stdout=true";

@@ -27,17 +27,17 @@ export interface UpgradeParts extends Pick<Pipeline, "enter"> {
 const streams = new Set(["exec", "attach", "portforward"]);
 
 /**
- * Whether an offer to leave HTTP is heard; all others are answered as if they had not been made. Of what is no stream only reads
- * are: a request that changes something would lose its body, which is taken for the stream, and its turn in the queue.
+ * Whether an offer to leave HTTP is heard; all others are answered as if they had not been made. Of what is no stream only logs
+ * and watches are: a request that changes something would lose its body, which is taken for the stream, and its turn in the queue.
  */
 export function leavesHttp(incoming: IncomingMessage): boolean {
   const { method = "GET", url = "/" } = incoming;
   const [path = "/", query] = url.split("?", 2);
-  const { isResource, subresource } = parseRequestInfo(method, path, new URLSearchParams(query));
+  const { isResource, subresource, verb } = parseRequestInfo(method, path, new URLSearchParams(query));
   if (!isResource || subresource === "proxy") return isResource;
   const isWebSocket = wantsWebSocket({ incoming });
   if (streams.has(subresource)) return isWebSocket || wantsSpdy({ incoming });
-  return isWebSocket && method === "GET";
+  return isWebSocket && (verb === "watch" || (verb === "get" && subresource === "log"));
 }
 
 /** Serves connections that leave HTTP, after the same chain as any request: streams, proxies, and WebSockets that only read. */
@@ -71,12 +71,14 @@ async function serveCall(registry: Registry, call: Call, upgrading: Upgrading): 
   const { info, served } = call;
   const { upgrade, started } = upgrading;
   const verb = info.subresource;
+  // A kind that has no such subresource ends here, and so does a method that it does not take.
+  const handler = route(call);
   if (verb === "proxy") return joinProxied(registry, call, upgrading);
   if (served.kind.storage === "pods" && (verb === "exec" || verb === "attach" || verb === "portforward")) {
     await serveStream(registry, call, { verb, ...upgrading });
     return switched;
   }
-  const response = await route(call)(registry, call);
+  const response = await handler(registry, call);
   const reads = verb === "log" ? readOverWebSocket : info.verb === "watch" ? watchOverWebSocket : undefined;
   // A server is free not to take up an offer to upgrade.
   if (response.status !== 200 || !reads) return answer(upgrade, response);

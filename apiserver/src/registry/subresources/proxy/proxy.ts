@@ -1,6 +1,6 @@
 import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
 import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
-import { badRequest, notFound, serviceUnavailable } from "@coracle/shared/errors.ts";
+import { badRequest, notFound, pathNotFound, serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../../../request.ts";
 import { admitValidate } from "../../admission.ts";
 import type { Handler } from "../../handler.ts";
@@ -45,7 +45,8 @@ export async function openProxy(registry: Registry, call: Call): Promise<Forward
 }
 
 async function resolve(registry: Registry, call: Call): Promise<ProxyTarget> {
-  const kind = kindOf[call.served.kind.storage] ?? "pod";
+  const kind = kindOf[call.served.kind.storage];
+  if (!kind) throw pathNotFound();
   const target = await resolvers[kind](registry, call, parseName(call.info.name, kind));
   await admitConnect(registry, call);
   return target;
