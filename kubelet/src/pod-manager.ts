@@ -1,6 +1,6 @@
 /** The pods of this node: which there are, who works on them, and what is left of those that are no more. */
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import { isTerminal } from "@coracle/shared/meta/pods.ts";
+import { isTerminal, podRequests } from "@coracle/shared/meta/pods.ts";
 import { LABEL, nodeLabels } from "./container/names.ts";
 import { messagePlace } from "./container/build.ts";
 import type { KubeletContext } from "./context.ts";
@@ -177,11 +177,11 @@ export function createPodManager(ctx: KubeletContext): PodManager {
         if (!over) start(pod, source);
         return;
       }
-      const ended = isTerminal(pod) && !isTerminal(entry.run.pod);
+      const before = entry.run.pod;
       entry.run.pod = pod;
       applyOrders(entry.run);
       entry.worker.wake(true);
-      if (ended) retryResizes();
+      if (leavesMore(pod, before)) retryResizes();
     },
     removePod(uid) {
       finished.delete(uid);
@@ -224,6 +224,14 @@ export function createPodManager(ctx: KubeletContext): PodManager {
       await Promise.all([...entries.values()].map(({ run }) => run.tasks.idle()));
     },
   };
+}
+
+/** The pod's end, or a resize of its own, left room for others. */
+function leavesMore(pod: Pod, before: Pod): boolean {
+  if (isTerminal(before)) return false;
+  if (isTerminal(pod)) return true;
+  const now = podRequests(pod);
+  return Object.entries(podRequests(before)).some(([name, amount]) => (now[name] ?? 0) < amount);
 }
 
 /** Stands for a pod that only the engine still knows. */

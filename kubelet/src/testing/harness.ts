@@ -9,7 +9,7 @@ import { createLogger } from "@coracle/shared/log.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { readConfig } from "../config.ts";
 import { LABEL } from "../container/names.ts";
-import { createKubelet, type Kubelet } from "../kubelet.ts";
+import { createKubelet, type Kubelet, type KubeletParts } from "../kubelet.ts";
 import { createHollowNetwork } from "../network/hollow.ts";
 import type { NodeNetwork } from "../network/node-network.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -45,6 +45,7 @@ export interface HarnessOptions {
   readonly network?: NodeNetwork | undefined;
   readonly services?: readonly Service[] | undefined;
   readonly now?: (() => number) | undefined;
+  readonly admit?: KubeletParts["admit"] | undefined;
   /** Without a file system of containers: the fake engine. */
   readonly hollow?: boolean | undefined;
 }
@@ -88,7 +89,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
         flush: () => Promise.resolve(),
       },
       services: () => options.services ?? [],
-      admit: () => undefined,
+      admit: options.admit ?? (() => undefined),
       log,
       now: options.now ?? Date.now,
       signal: stop.signal,
