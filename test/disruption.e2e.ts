@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { Raw, type Answer } from "./support/raw.ts";
-import { getJson, kubectl, kubectlWith } from "./support/run.ts";
+import { getJson, kubectl, kubectlWith, tryKubectl } from "./support/run.ts";
 
 /** Who may take a pod away, and what is said of it then: evictions and budgets, taints, pods of higher priority. */
 const ns = useNamespace("disruption");
@@ -13,6 +13,8 @@ const wait = { timeout: 90_000, interval: 250 };
 /** A resource of which the node has two, so that what fits is decided by this test alone. */
 const dongle = "coracle.test/dongle";
 const important = `important-${ns}`;
+/** Of the taint. */
+const key = `coracle.test/${ns}`;
 let node = "";
 
 const create = (...items: object[]): Promise<string> =>
@@ -63,6 +65,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await setDongles(null);
+  // It is gone but for a test that failed halfway: nothing else would run on that node.
+  await tryKubectl("taint", "node", node, `${key}-`);
   await kubectl("delete", "priorityclass", important, "--wait=false");
   api.close();
 });
@@ -118,7 +122,6 @@ test("an eviction asks the budget, charges it, and leaves a pod alone that may n
 });
 
 test("a NoExecute taint ends pods when their toleration does, unless it is taken back", async () => {
-  const key = `coracle.test/${ns}`;
   const tolerating = (tolerationSeconds?: number): object => ({
     nodeName: node,
     tolerations: [{ key, operator: "Exists", effect: "NoExecute", tolerationSeconds }],

@@ -232,6 +232,8 @@ test("new containers of the kubelets are the same nodes, and adopt the same pods
     (await podsOf("-n", "kube-system", "-l", "k8s-app=kube-proxy")).every(isReady),
   );
   expect(
-    (await podsOf("-A")).filter((p) => p.status?.phase === "Failed").map((p) => p.metadata.name),
+    [...(await podsOf("-n", ns)), ...(await podsOf("-n", "kube-system"))]
+      .filter((p) => p.status?.phase === "Failed")
+      .map((p) => p.metadata.name),
   ).toEqual([]);
 });
