@@ -165,6 +165,13 @@ describe("images", () => {
     expect(await allows("r.example/private:1", other)).toBe(true);
     expect((await readFile(join(directory, "node-2/images.json"), "utf8")).includes("you")).toBe(false);
   });
+  it("of others leave nothing in the record when they are gone", async () => {
+    const file = join(directory, "node-1/images.json");
+    await pullAll("theirs:1");
+    expect((await openPullRecord(file, log, () => 0)).grants("host")).toBeDefined();
+    await record.delete("host");
+    expect((await openPullRecord(file, log, () => 0)).grants("host")).toBeUndefined();
+  });
   it("in use, wanted, renamed, young or the cluster's own are kept", async () => {
     await pullAll("used:1", "wanted:1", "renamed:1", "old:1", "coracle/extra:1");
     images = images.map((i) => (i.id === "id-renamed:1" ? { ...i, tags: [...i.tags, "mine:1"] } : i));

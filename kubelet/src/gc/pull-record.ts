@@ -66,8 +66,8 @@ export async function openPullRecord(file: string, log: Logger, now: () => numbe
       await save();
     },
     delete: async (id) => {
-      grants.delete(id);
-      if (images.delete(id)) await save();
+      const granted = grants.delete(id);
+      if (images.delete(id) || granted) await save();
     },
     grants: (id) => grants.get(id),
     grant: async (id, repository, credential) => {

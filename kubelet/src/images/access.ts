@@ -29,15 +29,17 @@ export function mayUse(
 export function createImageAccess(directory: string, file: string, log: Logger): ImageAccess {
   const known = new Map<
     string,
-    { readonly at: number; readonly grants: Readonly<Record<string, ImageGrants>> }
+    { readonly stamp: string; readonly grants: Readonly<Record<string, ImageGrants>> }
   >();
   const grantsIn = async (path: string): Promise<Readonly<Record<string, ImageGrants>>> => {
-    const at = (await stat(path).catch(() => undefined))?.mtimeMs;
-    if (at === undefined) return {};
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return {};
+    // Each write is a new file: the clock of a file system may stand still between two.
+    const stamp = `${found.ino}/${found.size}/${found.mtimeMs}`;
     const held = known.get(path);
-    if (held?.at === at) return held.grants;
+    if (held?.stamp === stamp) return held.grants;
     const { grants } = await readPullRecord(path, log);
-    known.set(path, { at, grants });
+    known.set(path, { stamp, grants });
     return grants;
   };
   return {
