@@ -113,7 +113,7 @@ describe("making sure of an image", () => {
         };
         ask();
       });
-    return { ensure, events, advance: (ms: number) => void (time += ms), runtime };
+    return { ensure, events, advance: (ms: number) => void (time += ms), runtime, manager };
   };
 
   test("one that is there is used; Always pulls it for each instance", async () => {
@@ -161,6 +161,24 @@ describe("making sure of an image", () => {
     advance(3_000);
     expect(await ensure("a:1")).toMatchObject({ until: 31_000 });
     expect(events.filter((reason) => reason === "Pulling")).toHaveLength(2);
+  });
+
+  test("nothing is kept of a pull whose pod has gone meanwhile", async () => {
+    const { ensure, events, manager } = world({ images: [] });
+    const over = Promise.withResolvers<void>();
+    const wish = {
+      pod: { metadata: { uid: "u" } },
+      container: { name: "c", image: "a:1" },
+      attempt: 0,
+      credentials: () => Promise.resolve([]),
+      event: () => undefined,
+      wake: () => over.resolve(),
+    };
+    expect((await manager.ensure(wish)).kind).toBe("pulling");
+    await over.promise;
+    manager.forget("u");
+    expect(await ensure("a:1")).toMatchObject({ waiting: { reason: "ErrImagePull" } });
+    expect(events).toContain("Pulling");
   });
 
   test("what is no image name is said so, once", async () => {

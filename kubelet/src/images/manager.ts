@@ -181,7 +181,7 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
     lastUsed: (id) => used.get(id),
     invalidate: () => remembered.clear(),
     forget(uid) {
-      for (const map of [ensured, failures])
+      for (const map of [ensured, failures, pulls])
         for (const key of map.keys()) if (key.startsWith(`${uid}/`)) map.delete(key);
       backoff.forget(`${uid}/`);
     },
