@@ -3,6 +3,7 @@ import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
 import { LABEL, nodeLabels } from "./container/names.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 import { createHarness, NAMESPACE } from "./testing/harness.ts";
 
 /** A call that never comes back: where the process was killed. */
@@ -194,4 +195,15 @@ test("a clock that is set back keeps no pod from its restart, nor its end", asyn
   expect((run?.plan?.wakeAt ?? Infinity) - performance.now()).toBeLessThan(10_001);
   node.deletePod("p", 1);
   await node.client.until(NAMESPACE, "p", (p) => p === undefined);
+});
+
+test("an image that cannot be looked up for a moment holds its pod up, and nothing else", async () => {
+  const runtime = createFakeRuntime();
+  let failures = 2;
+  const image: Runtime["image"] = (reference) =>
+    failures-- > 0 ? Promise.reject(new Error("the engine is restarted")) : runtime.image(reference);
+  await using node = await createHarness({ runtime: { ...runtime, image }, hollow: true });
+  node.run("p", { containers: [{ name: "main", image: "app:1" }] });
+  await node.client.until(NAMESPACE, "p", ready);
+  expect(failures).toBeLessThan(0);
 });

@@ -109,11 +109,13 @@ export function prepareContainer(run: PodRun, container: SpecContainer): Promise
     }
     return make(run, container, answer.image, attempt);
   };
-  const made = work().finally(() => {
-    // Only what was made is kept: everything else is asked for anew.
-    void made.then((prepared) => prepared ?? run.prepared.delete(key));
-  });
+  const made = work();
   run.prepared.set(key, made);
+  // Only what was made is kept: everything else, a failure too, is asked for anew.
+  const forget = (): void => {
+    if (run.prepared.get(key) === made) run.prepared.delete(key);
+  };
+  made.then((prepared) => prepared ?? forget(), forget);
   return made;
 }
 
