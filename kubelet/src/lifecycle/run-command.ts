@@ -1,4 +1,5 @@
 /** A command in a container, run to its end. */
+import { abandon } from "../runtime/abandon.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 export interface CommandResult {
@@ -15,9 +16,7 @@ export async function runCommand(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const session = await runtime.exec(id, { command, stdin: false, tty: false }, signal);
-  const onAbort = (): void => {
-    void session.kill().finally(() => session.close());
-  };
+  const onAbort = (): void => void abandon(session);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {

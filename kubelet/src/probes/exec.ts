@@ -1,3 +1,4 @@
+import { abandon } from "../runtime/abandon.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { failure, success, unknown, type ProbeResult } from "./result.ts";
 
@@ -14,10 +15,8 @@ export async function probeExec(
   const tooLong = failure(`command timed out: "${command.join(" ")}" timed out after ${timeoutSeconds}s`);
   try {
     const session = await runtime.exec(container, { command, stdin: false, tty: false }, signal);
-    const stop = (): void => {
-      // The engine goes on running a command whose stream is closed.
-      void session.kill().finally(() => session.close());
-    };
+    const stop = (): void => void abandon(session);
+    if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     session.stdin.end();
     let output = "";
