@@ -1,7 +1,7 @@
 /**
  * exec and logs through kubectl's way (client → API server → bus → kubelet → engine), against the engine's own command line.
  *
- *   node bench/streams.ts [MiB=64]
+ *   node bench/streams.ts [MiB=8]; logs are rotated at 10 MiB
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { median, milliseconds, report } from "./measure.ts";
 import { kubeletOf } from "./node-process.ts";
 
 const rounds = 9;
-const size = Number(process.argv[2] ?? 64) * 1024 * 1024;
+const size = Number(process.argv[2] ?? 8) * 1024 * 1024;
 const line = "0123456789abcde0123456789abcde0123456789abcde0123456789abcdefgh\n";
 const docker = new Docker();
 
