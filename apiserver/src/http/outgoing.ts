@@ -61,9 +61,10 @@ const acceptsGzip = (incoming: IncomingMessage): boolean =>
 /** For a client that reads slowly the end of its stream may still be news; one that does not read at all holds memory. */
 const overdueMs = 10_000;
 
-function cutWhenOverdue(outgoing: ServerResponse, overdue: AbortSignal | undefined): () => void {
+/** Destroys a stream a moment after its answer is overdue. @returns what keeps it from that */
+export function cutWhenOverdue(stream: { destroy(): unknown }, overdue: AbortSignal | undefined): () => void {
   let timer: NodeJS.Timeout | undefined;
-  const start = (): void => void (timer = setTimeout(() => outgoing.destroy(), overdueMs));
+  const start = (): void => void (timer = setTimeout(() => stream.destroy(), overdueMs));
   if (overdue?.aborted) start();
   else overdue?.addEventListener("abort", start, { once: true });
   return () => {

@@ -16,7 +16,7 @@ import { refuseUpgrade, wantsSpdy, wantsWebSocket, type UpgradeRequest } from ".
 import { readOverWebSocket, watchOverWebSocket } from "../streams/websocket-reading.ts";
 import type { ApiResponse } from "../request.ts";
 import { apiRequest } from "./incoming.ts";
-import { send } from "./outgoing.ts";
+import { cutWhenOverdue, send } from "./outgoing.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
@@ -83,7 +83,12 @@ async function serveCall(registry: Registry, call: Call, upgrading: Upgrading): 
   // A server is free not to take up an offer to upgrade.
   if (response.status !== 200 || !reads) return answer(upgrade, response);
   started();
-  await reads(upgrade, response.body);
+  const stop = cutWhenOverdue(upgrade.socket, response.overdue);
+  try {
+    await reads(upgrade, response.body);
+  } finally {
+    stop();
+  }
   return switched;
 }
 
