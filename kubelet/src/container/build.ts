@@ -70,7 +70,9 @@ async function findSubPath({ run, container }: BuildInput, at: string, mount: Vo
   try {
     return await resolveSubPath(at, subPath);
   } catch (error) {
-    run.ctx.log.warn({ err: error, pod: run.uid, volume: mount.name, subPath }, "no such sub-path");
+    // The path, and the error that names it, may hold what an expression took from a Secret.
+    const { code = "EINVAL" } = error as NodeJS.ErrnoException;
+    run.ctx.log.warn({ code, pod: run.uid, volume: mount.name }, "a sub-path cannot be prepared");
     const which = `volumeMount "${mount.name}" of container "${container.spec.name}"`;
     throw new ConfigError(`failed to prepare subPath for ${which}`);
   }
