@@ -3,8 +3,9 @@ import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import { createBackoff, RESTART_BACKOFF } from "../plan/backoff.ts";
 import type { Waiting } from "../plan/plan.ts";
-import type { ImageInfo, RegistryAuth, Runtime } from "../runtime/runtime.ts";
+import type { ImageInfo, LayerProgress, RegistryAuth, Runtime } from "../runtime/runtime.ts";
 import type { ImageAccess } from "./access.ts";
+import { createPullProgress } from "./progress.ts";
 import { parseImage } from "./reference.ts";
 
 /** One container's wish for its image. */
@@ -114,11 +115,15 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
   };
   const mayUse = async (id: string, wish: ImageWish): Promise<boolean> =>
     options.access?.allows(id, wish.container.image ?? "", () => wish.credentials()) ?? true;
-  const pullWith = async (image: string, credentials: readonly RegistryAuth[]): Promise<void> => {
+  const pullWith = async (
+    image: string,
+    credentials: readonly RegistryAuth[],
+    onProgress: (line: LayerProgress) => void,
+  ): Promise<void> => {
     let failure: unknown;
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
       try {
-        await runtime.pull(image, auth, signal);
+        await runtime.pull(image, auth, signal, onProgress);
         return;
       } catch (error) {
         failure = error;
@@ -134,7 +139,10 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
       try {
         const waited = await limited(async () => {
           const start = now();
-          await pullWith(image, await wish.credentials());
+          const progress = createPullProgress(now, (words) =>
+            wish.event("Normal", "Pulling", `Pulling image "${image}": ${words}`),
+          );
+          await pullWith(image, await wish.credentials(), progress);
           return now() - start;
         });
         remembered.delete(image);

@@ -22,6 +22,7 @@ import {
   type RuntimeEvent,
   type RuntimeSignal,
   type Session,
+  type LayerProgress,
 } from "./runtime.ts";
 import type { Duplex, Readable } from "node:stream";
 
@@ -168,7 +169,7 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
       return found && imageInfo(found);
     },
     listImages: async () => (await engine(docker.listImages({ digests: true } as object))).map(imageInfo),
-    pull: async (reference, auth, signal) => {
+    pull: async (reference, auth, signal, onProgress) => {
       const authconfig = auth && {
         username: auth.username,
         password: auth.password,
@@ -183,8 +184,9 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
         }),
       );
       for await (const line of lines(stream as Readable)) {
-        const progress = JSON.parse(line) as { error?: string };
+        const progress = JSON.parse(line) as LayerProgress & { readonly error?: string };
         if (progress.error) throw new RuntimeFailure(progress.error, 0);
+        onProgress?.(progress);
       }
     },
     removeImage: async (reference) => {

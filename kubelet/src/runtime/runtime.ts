@@ -135,6 +135,13 @@ export interface ImageInfo {
   readonly createdAt: number;
 }
 
+/** One line of the engine's answer to a pull. */
+export interface LayerProgress {
+  readonly id?: string;
+  readonly status?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+}
+
 export interface RegistryAuth {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -231,7 +238,12 @@ export interface Runtime {
   removeVolume(name: string): Promise<void>;
   image(reference: string): Promise<ImageInfo | undefined>;
   listImages(): Promise<readonly ImageInfo[]>;
-  pull(reference: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<void>;
+  pull(
+    reference: string,
+    auth: RegistryAuth | undefined,
+    signal: AbortSignal,
+    onProgress?: (line: LayerProgress) => void,
+  ): Promise<void>;
   removeImage(reference: string): Promise<void>;
   /** Hands an image's files over as one tar archive. `name` is of what the engine holds for it meanwhile. */
   exportImage(
