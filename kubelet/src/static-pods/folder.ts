@@ -1,6 +1,6 @@
 /** The pods of a folder of manifests, kept current. */
-import { watch } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { constants, watch } from "node:fs";
+import { mkdir, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Logger } from "@coracle/shared/log.ts";
@@ -48,18 +48,28 @@ export async function startStaticPods(options: StaticPodsOptions): Promise<Stati
 
   const load = async (file: string): Promise<Known | undefined> => {
     const path = join(folder, file);
-    const info = await stat(path);
-    if (!info.isFile()) return undefined;
+    // A pod may write here by hostPath: a link of its making must not lead to what only this process may read, nor a pipe hold it.
+    await using handle = await open(
+      path,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    ).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ELOOP") throw error;
+      return undefined;
+    });
+    const info = await handle?.stat();
+    if (!handle || !info?.isFile()) return undefined;
     const stamp = `${info.ino}/${info.size}/${info.mtimeMs}`;
     const known = files.get(file);
     if (known?.stamp === stamp) return known;
     try {
       if (info.size > MAX_BYTES) throw new Error("the file is too large");
       // YAML holds JSON too.
-      const manifest: unknown = parse(await readFile(path, "utf8"));
+      const manifest: unknown = parse(await handle.readFile("utf8"));
       return { stamp, pod: staticPod(manifest, { node: options.node, file: path, now: now() }) };
     } catch (error) {
-      log.error({ err: error, file: path }, "a manifest is no static pod");
+      // The parser's further lines show the file.
+      const [problem] = (error as Error).message.split("\n");
+      log.error({ problem, file: path }, "a manifest is no static pod");
       return { stamp, pod: undefined };
     }
   };

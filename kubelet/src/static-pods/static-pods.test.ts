@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
@@ -88,6 +88,9 @@ describe("a folder of manifests", () => {
     const image = (pod: Pod) => `${pod.metadata.name} ${pod.spec?.containers[0]?.image}`;
     await write("a.json", JSON.stringify(manifest("a")));
     await write("broken.yaml", "kind: [");
+    // Followed, a link could lead to what only the kubelet may read.
+    await writeFile(join(folder, ".elsewhere"), JSON.stringify(manifest("linked")));
+    await symlink(join(folder, ".elsewhere"), join(folder, "link.yaml"));
     await startStaticPods({
       folder,
       node: "n",
