@@ -112,9 +112,8 @@ function apply(
     return { fits: shown === next, state: next };
   };
   if (status === 404) return { fits: state === undefined && operation !== "create", state };
-  // Whoever has lost too many races is told so, and has changed nothing.
-  if (status === 409 && operation !== "create") return { fits: true, state };
-  if (status === 409) return { fits: state !== undefined, state };
+  // None of these writes insists on a version: only a name that is taken is a conflict.
+  if (status === 409) return { fits: operation === "create" && state !== undefined, state };
   if (operation === "create")
     return status === 201 && state === undefined ? became([[value, value]]) : { fits: false, state };
   if (status !== 200 || state === undefined) return { fits: false, state };
