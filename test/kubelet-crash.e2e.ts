@@ -107,13 +107,18 @@ const lasting = async (): Promise<unknown[]> =>
     ...(await podsOf("-n", ns, "-l", "role=lasting")),
     ...(await podsOf("-n", "kube-system", "-l", "k8s-app=kube-dns")),
   ].map((p) => [p.metadata.name, containersOf(p)]);
+/** What should be ready and is not; its text is the error's when it stays so. */
+const notReady = async (): Promise<string[]> => [
+  ...(await podsOf("-n", ns, "-l", "role=lasting"))
+    .filter((p) => !isReady(p))
+    .map((p) => JSON.stringify([p.metadata.name, p.status?.conditions, p.status?.containerStatuses])),
+  ...lines(await kubectl("get", "nodes", "--no-headers")).filter((line) => line.includes("NotReady")),
+];
 const lastingReady = (): Promise<boolean> =>
-  eventually(
-    "what lasts is ready",
-    async () =>
-      (await podsOf("-n", ns, "-l", "role=lasting")).every(isReady) &&
-      !(await kubectl("get", "nodes", "--no-headers")).includes("NotReady"),
-  );
+  eventually("what lasts is ready", async () => {
+    expect(await notReady()).toEqual([]);
+    return true;
+  });
 
 let cables: string[][] = [];
 let untouched: unknown[] = [];

@@ -311,6 +311,35 @@ describe("what is written", () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(client.pod("n", "p")?.status).toEqual(status);
   });
+  test("a condition overruled while a write is under way is put right, though no news of it follows", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const client = createMemoryClient();
+    const pod: Pod = {
+      metadata: { name: "p", namespace: "n", uid: "u", resourceVersion: "1" },
+      spec: { containers: [] },
+      status: { conditions: [{ type: "Ready", status: "True" }] },
+    };
+    const marked: Pod = {
+      ...pod,
+      metadata: { ...pod.metadata, resourceVersion: "2" },
+      status: { conditions: [{ type: "Ready", status: "False" }] },
+    };
+    client.put(pods, pod);
+    const late: typeof client = {
+      ...client,
+      patch: (...call) => {
+        if (client.history.length === 0) client.put(pods, marked);
+        return client.patch(...call);
+      },
+    };
+    const writer = createStatusWriter(late, createLogger("test"), new AbortController().signal);
+    const status: PodStatus = { conditions: [{ type: "Ready", status: "True" }], hostIP: "172.30.0.5" };
+    writer.set(pod, status);
+    writer.set(marked, status);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(client.pod("n", "p")?.status).toEqual(status);
+  });
   test("others' fields and conditions are left alone", () => {
     const before: PodStatus = {
       phase: "Pending",

@@ -19,6 +19,8 @@ export interface StatusWriter {
 
 interface Entry {
   pod: Pod;
+  /** The newest that the API has told of the pod: by its news, or in the answer to a write. */
+  shown: Pod;
   wanted: PodStatus;
   written: PodStatus | undefined;
   /** What the API answered to the last write. */
@@ -32,6 +34,7 @@ const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** What another writer made of a condition of the kubelet's is put right after this long (upstream: within ten seconds). */
 const REPAIR_MS = 2_000;
+const versionOf = ({ metadata }: Pod): number => Number(metadata.resourceVersion ?? 0);
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Conditions that another writer owns are left alone: only what differs from the last written is sent, and merged by type. */
@@ -105,7 +108,9 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
         { type: "strategic", body },
         { subresource: "status", signal, ...(traceparent ? { traceparent } : {}) },
       );
-      entry.version = Number(answer.metadata.resourceVersion ?? 0);
+      entry.version = versionOf(answer);
+      // What others wrote meanwhile is in the answer, and may come as no news after it.
+      if (versionOf(answer) >= versionOf(entry.pod)) entry.shown = answer;
     }
     entry.written = wanted;
   };
@@ -128,17 +133,22 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
       }
     }
     entry.busy = undefined;
+    repairLater(entry);
   };
-  /** By the pod as it is now, newer than the last write: what it shows is what there is to change. */
+  /** By the newest the API has shown: what differs there is what there is to change. */
   const repair = (entry: Entry): void => {
     entry.repair = undefined;
     if (entry.gone || entry.busy || !isStale(entry)) return;
-    const conditions = entry.pod.status?.conditions;
+    const conditions = entry.shown.status?.conditions;
     entry.written = { ...entry.wanted, ...(conditions ? { conditions } : {}) };
     entry.busy = drain(entry);
   };
-  const isStale = ({ pod, wanted, version }: Entry): boolean =>
-    Number(pod.metadata.resourceVersion ?? 0) > version && isOverruled(wanted, pod.status);
+  const isStale = ({ shown, wanted, version }: Entry): boolean =>
+    versionOf(shown) >= version && isOverruled(wanted, shown.status);
+  const repairLater = (entry: Entry): void => {
+    if (!entry.gone && !entry.busy && isStale(entry))
+      entry.repair ??= setTimeout(repair, REPAIR_MS, entry).unref();
+  };
 
   return {
     set(pod, status) {
@@ -147,6 +157,7 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
       if (!entry) {
         const made: Entry = {
           pod,
+          shown: pod,
           wanted: status,
           written: pod.status,
           version: 0,
@@ -159,10 +170,8 @@ export function createStatusWriter(client: Client, log: Logger, signal: AbortSig
         return;
       }
       entry.pod = pod;
-      if (same(entry.wanted, status)) {
-        if (!entry.busy && isStale(entry)) entry.repair ??= setTimeout(repair, REPAIR_MS, entry).unref();
-        return;
-      }
+      if (versionOf(pod) >= versionOf(entry.shown)) entry.shown = pod;
+      if (same(entry.wanted, status)) return repairLater(entry);
       entry.wanted = status;
       entry.busy ??= drain(entry);
     },
