@@ -34,10 +34,12 @@ import { followNotices } from "./references/notices.ts";
 import { holdsItsPlace } from "./pod.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
+import { openKernelLog, type KernelLog } from "./runtime/kernel-log.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
 import { serveNodeStreams } from "./streams/serve.ts";
+import { createHostReader } from "./stats/host.ts";
 import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
 
 const env = process.env;
@@ -49,12 +51,18 @@ const STATIC_PODS = "/etc/kubernetes/manifests";
 /** To close connections, after the pods have had their time. */
 const STOP_MS = 4_500;
 
+/** By the engine's own files: this process's have no devices. */
+async function kernelLog(): Promise<KernelLog | undefined> {
+  const path = await createHostReader().enginePath("/dev/kmsg");
+  return path === undefined ? undefined : openKernelLog(path);
+}
+
 async function main({ log, signal: stop, health, serve }: ProcessContext): Promise<void> {
   let upkeep: Upkeep | undefined;
   const signal = settings.shutdown ? delayedSignal(stop, async () => upkeep?.shutDown()) : stop;
   const config = readConfig(env);
   const hollow = config.runtime === "fake";
-  const engine = hollow ? createFakeRuntime() : createDockerRuntime();
+  const engine = hollow ? createFakeRuntime() : createDockerRuntime(await kernelLog());
   const own = await ownContainer(engine);
   const name = nodeNameOf(env, own);
   const identity = { cluster: config.cluster, node: name };

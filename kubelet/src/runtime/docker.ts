@@ -13,6 +13,7 @@ import {
 import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
 import { demultiplex, lines, raw } from "./docker-frames.ts";
 import { toContainer, toStats, type EngineInfo, type EngineStats } from "./docker-answers.ts";
+import type { KernelLog } from "./kernel-log.ts";
 import {
   RuntimeFailure,
   type ImageInfo,
@@ -38,8 +39,9 @@ const KINDS: Readonly<Record<string, RuntimeEvent["kind"]>> = {
   update: "change",
 };
 
-/** A runtime on the engine at the given socket. */
-export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtime {
+/** A runtime on the engine at its usual socket; with the kernel's log, it sees who was killed for memory where the engine does not. */
+export function createDockerRuntime(kernel?: KernelLog): Runtime {
+  const socketPath = "/var/run/docker.sock";
   const docker = new Docker({ socketPath });
   const minOomScore = lowestOomScore();
 
@@ -133,7 +135,10 @@ export function createDockerRuntime(socketPath = "/var/run/docker.sock"): Runtim
     },
     inspect: async (id) => {
       const found = await unlessStatus(docker.getContainer(id).inspect(), 404);
-      return found && toContainer(found);
+      if (!found) return undefined;
+      const container = toContainer(found);
+      const unexplained = container.state === "exited" && container.exitCode !== 0 && !container.oomKilled;
+      return unexplained && kernel?.hasKilled(id) ? { ...container, oomKilled: true } : container;
     },
     mounts: async (id) => {
       const found = await engine(docker.getContainer(id).inspect());
