@@ -170,3 +170,11 @@ test("suspending takes the pods away, which is no failure of theirs, resuming br
   expect(status?.failed).toBeUndefined();
   expect(status?.startTime).toBeDefined();
 });
+
+test("pods of a Job that is gone are held by no finalizer, though they still name it", async () => {
+  await using h = await start();
+  await h.client.create(jobs, job({ completions: 2, parallelism: 2 }));
+  await h.eventually("two pods", async () => (await h.list(pods)).length === 2);
+  await h.client.delete(jobs, at, { propagationPolicy: "Background" });
+  await h.eventually("they are free", async () => !(await h.list(pods)).some(isTracked));
+});
