@@ -119,6 +119,11 @@ export function prepareContainer(run: PodRun, container: SpecContainer): Promise
   return made;
 }
 
+/** What was made of it is used up. What was made of the others is yet to be started. */
+function forgetPrepared(run: PodRun, name: string): void {
+  for (const key of run.prepared.keys()) if (key.startsWith(`${name}/`)) run.prepared.delete(key);
+}
+
 /** Starts a container of the pod, as far as it can be started now. */
 export async function startContainer(run: PodRun, container: SpecContainer): Promise<void> {
   const { ctx } = run;
@@ -133,7 +138,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   try {
     await ctx.runtime.start(prepared.id);
   } catch (error) {
-    run.prepared.clear();
+    forgetPrepared(run, name);
     await ctx.engine.refresh(prepared.id);
     run.waiting.set(name, { reason: "RunContainerError", message: (error as Error).message });
     podEvent(run, "Warning", "Failed", `Error: ${(error as Error).message}`, container);
@@ -141,7 +146,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
     if (run.instances.get(prepared.id)?.state === "created") await ctx.runtime.remove(prepared.id);
     return;
   }
-  run.prepared.clear();
+  forgetPrepared(run, name);
   run.waiting.delete(name);
   podEvent(run, "Normal", "Started", "Container started", container);
   const instance = await ctx.engine.refresh(prepared.id);
