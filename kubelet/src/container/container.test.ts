@@ -206,10 +206,16 @@ describe("names", () => {
     const named = pod({ hostname: "h", subdomain: "sub" });
     expect(podHostname(named, "cluster.local")).toEqual({
       hostname: "h",
+      short: "h",
       fqdn: "h.sub.shop.svc.cluster.local",
     });
     expect(podHosts(named, ["10.244.1.2"], "cluster.local")).toContain(
       "10.244.1.2\th.sub.shop.svc.cluster.local\th\n",
+    );
+    const whole = pod({ hostname: "h", subdomain: "sub", setHostnameAsFQDN: true });
+    expect(podHostname(whole, "cluster.local").hostname).toBe("h.sub.shop.svc.cluster.local");
+    expect(podHosts(whole, ["10.244.1.2"], "cluster.local")).toBe(
+      podHosts(named, ["10.244.1.2"], "cluster.local"),
     );
     const long = pod({}, { name: `${"a".repeat(62)}-b` });
     expect(podHostname(long, "cluster.local").hostname).toBe("a".repeat(62));

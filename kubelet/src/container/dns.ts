@@ -69,14 +69,23 @@ export function podResolvConf(input: DnsInput): ResolvConf {
 
 const MAX_HOSTNAME = 63;
 
-/** The short host name and, where the pod has a subdomain, the name DNS gives it. */
-export function podHostname(pod: Pod, clusterDomain: string): { hostname: string; fqdn: string | undefined } {
+export interface PodNames {
+  /** What the pod's processes are told. */
+  readonly hostname: string;
+  readonly short: string;
+  /** The name DNS gives it, where the pod has a subdomain. */
+  readonly fqdn: string | undefined;
+}
+
+/** The pod's own names. */
+export function podHostname(pod: Pod, clusterDomain: string): PodNames {
   const spec = pod.spec;
-  if (spec?.hostnameOverride) return { hostname: spec.hostnameOverride, fqdn: undefined };
+  const override = spec?.hostnameOverride;
+  if (override) return { hostname: override, short: override, fqdn: undefined };
   const short = (spec?.hostname || (pod.metadata.name ?? "")).slice(0, MAX_HOSTNAME).replace(/[-.]+$/, "");
-  if (!spec?.subdomain) return { hostname: short, fqdn: undefined };
+  if (!spec?.subdomain) return { hostname: short, short, fqdn: undefined };
   const fqdn = `${short}.${spec.subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
-  return { hostname: spec.setHostnameAsFQDN ? fqdn : short, fqdn };
+  return { hostname: spec.setHostnameAsFQDN ? fqdn : short, short, fqdn };
 }
 
 const LOCAL = [
@@ -90,8 +99,8 @@ const LOCAL = [
 
 /** /etc/hosts of a pod with a network of its own. */
 export function podHosts(pod: Pod, podIPs: readonly string[], clusterDomain: string): string {
-  const { fqdn, hostname } = podHostname(pod, clusterDomain);
-  const names = fqdn && fqdn !== hostname ? `${fqdn}\t${hostname}` : hostname;
+  const { fqdn, short } = podHostname(pod, clusterDomain);
+  const names = fqdn ? `${fqdn}\t${short}` : short;
   const lines = ["# Kubernetes-managed hosts file.", ...LOCAL, ...podIPs.map((ip) => `${ip}\t${names}`)];
   return lines.map((line) => `${line}\n`).join("") + hostAliases(pod);
 }
