@@ -39,7 +39,7 @@ export function terminated(c: RuntimeContainer, message: string | undefined): Co
   const neverRan = c.startedAt === undefined && c.error !== "";
   const text = message ?? (neverRan ? c.error : undefined);
   return {
-    exitCode: neverRan && c.exitCode === 0 ? START_FAILED : c.exitCode,
+    exitCode: neverRan ? START_FAILED : c.exitCode,
     reason: neverRan ? "StartError" : c.oomKilled ? "OOMKilled" : c.exitCode === 0 ? "Completed" : "Error",
     ...(text ? { message: text } : {}),
     startedAt: formatTime(c.startedAt ?? 0),

@@ -40,8 +40,9 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
     previous: newest?.state === "created" ? instances[2] : previous,
     started: health ? health.started && health.hook !== "running" && health.hook !== "failed" : false,
     ready: health?.ready ?? false,
+    // What has ended in a pod that is to end waits for nothing more.
     waiting:
-      shown?.state === "running"
+      shown?.state === "running" || (shown?.state === "exited" && isEnding(run))
         ? undefined
         : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
     messageOf: (id) => run.messages.get(id),

@@ -88,9 +88,9 @@ const wasRefused = ({ verdict, previous }: StatusInput): boolean =>
   verdict?.refused === true ||
   (settledPhase(previous) === "Failed" && (previous?.containerStatuses ?? []).length === 0);
 
-/** Why the pod failed as a whole; what an earlier life of the kubelet said of that stays. */
-function whyOf({ verdict, previous }: StatusInput): { reason?: string; message?: string } {
-  if (verdict) return { reason: verdict.reason, message: verdict.message };
+/** Why the pod failed as a whole, once it has; what an earlier life of the kubelet said of that stays. */
+function whyOf({ verdict, previous }: StatusInput, phase: Phase): { reason?: string; message?: string } {
+  if (verdict && phase === "Failed") return { reason: verdict.reason, message: verdict.message };
   if (settledPhase(previous) === undefined) return {};
   const { reason, message } = previous ?? {};
   return { ...(reason ? { reason } : {}), ...(message ? { message } : {}) };
@@ -101,13 +101,38 @@ const refusedStatus = (input: StatusInput): PodStatus => ({
   ...generationOf(input.pod),
   phase: "Failed",
   conditions: input.previous?.conditions ?? [],
-  ...whyOf(input),
+  ...whyOf(input, "Failed"),
   startTime: input.previous?.startTime ?? formatTime(input.startTime),
   qosClass: input.previous?.qosClass ?? podQosClass(input.pod),
 });
 
 const generationOf = ({ metadata: { generation } }: Pod): { observedGeneration?: number } =>
   generation === undefined ? {} : { observedGeneration: generation };
+
+const LOST: ContainerStatus["state"] = {
+  terminated: {
+    exitCode: 137,
+    reason: "ContainerStatusUnknown",
+    message: "The container could not be located when the pod was terminated",
+  },
+};
+const withEnd = (status: ContainerStatus): ContainerStatus =>
+  status.state?.terminated ? status : { ...status, state: LOST };
+
+/**
+ * Of a pod that has ended, every container has an end, whether it ever ran or not. Only those keep waiting that were not due yet:
+ * init containers after the last one that was begun, and all that wait for init containers.
+ */
+function withEnds(init: ContainerStatus[], main: ContainerStatus[]): [ContainerStatus[], ContainerStatus[]] {
+  const hasBegun = ({ state, lastState }: ContainerStatus): boolean =>
+    (state?.running ?? state?.terminated ?? lastState?.terminated) !== undefined;
+  const begun = init.findLastIndex(hasBegun) + 1;
+  const initialized = begun === init.length && (init.at(-1)?.state?.terminated?.exitCode ?? 0) === 0;
+  return [
+    init.map((status, i) => (i < begun ? withEnd(status) : status)),
+    initialized || main.some(hasBegun) ? main.map(withEnd) : main,
+  ];
+}
 
 /** The whole status a kubelet reports. */
 export function podStatus(input: StatusInput): PodStatus {
@@ -118,8 +143,8 @@ export function podStatus(input: StatusInput): PodStatus {
     !input.containers.some((c) => c.kind === "main" && c.newest !== undefined);
   const of = (...kinds: ContainerFacts["kind"][]): ContainerStatus[] =>
     input.containers.filter((c) => kinds.includes(c.kind)).map((c) => containerStatus(c, initializing));
-  const init = of("init", "sidecar");
-  const main = of("main");
+  let init = of("init", "sidecar");
+  let main = of("main");
   const ephemeral = of("ephemeral");
   const settled = settledPhase(previous);
   const phase: Phase =
@@ -130,12 +155,13 @@ export function podStatus(input: StatusInput): PodStatus {
         : input.startingOver && !input.ending
           ? ongoing(previous)
           : podPhase(pod, init, main, input.ending);
+  if (input.ending && (phase === "Failed" || phase === "Succeeded")) [init, main] = withEnds(init, main);
   const { podIPs, hostIPs } = input;
   return {
     ...generationOf(pod),
     phase,
     conditions: conditionsOf(input, { phase, init, main }),
-    ...whyOf(input),
+    ...whyOf(input, phase),
     ...(hostIPs[0] ? { hostIP: hostIPs[0], hostIPs: hostIPs.map((ip) => ({ ip })) } : {}),
     ...(podIPs[0] ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) } : {}),
     startTime: previous?.startTime ?? formatTime(input.startTime),

@@ -95,7 +95,7 @@ describe("a container's status", () => {
     [
       "never started",
       instance("exited", { exitCode: 127, error: "no such file", startedAt: undefined }),
-      { terminated: { exitCode: 127, reason: "StartError", message: "no such file" } },
+      { terminated: { exitCode: 128, reason: "StartError", message: "no such file" } },
     ],
   ])("%s", (_, newest, state) =>
     expect(containerStatus(facts("c", newest), false).state).toMatchObject(state),
@@ -194,6 +194,22 @@ describe("a pod's phase", () => {
     expect(podStatus(input([facts("m", done)], {}, ending)).phase).toBe("Succeeded");
   });
 
+  test("of an ended pod every container that was due has an end", () => {
+    const lost = { exitCode: 137, reason: "ContainerStatusUnknown" };
+    const ended = (...containers: ContainerFacts[]): (object | undefined)[] => {
+      const status = podStatus(input(containers, {}, { ending: true }));
+      expect(status.phase).toBe("Failed");
+      return [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
+        ({ state }) => state?.terminated,
+      );
+    };
+    expect(ended(facts("m", failed), facts("n"))).toMatchObject([{ exitCode: 1 }, lost]);
+    expect(ended(facts("m"))).toMatchObject([lost]);
+    const [i, j] = [facts("i", failed, asInit), facts("j", undefined, asInit)];
+    expect(ended(i, j, facts("m"))).toMatchObject([{ exitCode: 1 }, undefined, undefined]);
+    expect(ended(facts("i", done, asInit), facts("m"))).toMatchObject([{ exitCode: 0 }, lost]);
+  });
+
   test("a refused pod has no containers and only the conditions others gave it", () => {
     const verdict = { reason: "OutOfcpu", message: "Pod was rejected: no", refused: true };
     const conditions = [{ type: "PodScheduled", status: "True" }];
@@ -216,7 +232,8 @@ describe("a pod's phase", () => {
 
   test("a verdict of the node is the pod's reason once nothing runs", () => {
     const verdict = { reason: "Evicted", message: "The node was low on resource: memory." };
-    expect(podStatus(input([facts("m", up)], {}, { verdict }))).toMatchObject({ phase: "Running" });
+    const running = podStatus(input([facts("m", up)], {}, { verdict }));
+    expect([running.phase, running.reason, running.message]).toEqual(["Running", undefined, undefined]);
     expect(podStatus(input([facts("m", failed)], {}, { verdict }))).toMatchObject({
       phase: "Failed",
       ...verdict,
