@@ -180,6 +180,7 @@ test("a name that goes is gone within its time to live", async () => {
 test("the DNS serves from more than one node and is back when one of its pods goes", async () => {
   const pods = async (): Promise<Pod[]> =>
     (await getJson<{ items: Pod[] }>("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns")).items;
+  await kubectl("rollout", "status", "deployment/coracle-dns", "-n", "kube-system", "--timeout=60s");
   const [first] = await pods();
   expect(new Set((await pods()).map((p) => p.spec?.nodeName)).size).toBeGreaterThan(1);
   await kubectl("delete", "pod", "-n", "kube-system", String(first?.metadata.name), "--wait=false");

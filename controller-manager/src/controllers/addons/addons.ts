@@ -1,4 +1,4 @@
-import type { Resource } from "@coracle/shared/api/resources.ts";
+import { nodes, type Resource } from "@coracle/shared/api/resources.ts";
 import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists } from "@coracle/shared/errors.ts";
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
@@ -7,6 +7,7 @@ import { createWorkQueue } from "@coracle/shared/workqueue/work-queue.ts";
 import { discover } from "../../discovery.ts";
 import { onAbort, type Loop } from "../../loop.ts";
 import { contains, loadManifests } from "./manifests.ts";
+import { fitToNodes, isOnePerNode } from "./replicas.ts";
 
 const FIELD_MANAGER = "coracle-addons";
 
@@ -30,13 +31,17 @@ export const addonsLoop = (
     onAbort(ctx.signal, stop);
     const resourceOf = createLookup(ctx);
     for (const index of manifests.keys()) queue.add(String(index));
+    followNodes(ctx, manifests, (index) => queue.add(index));
     const worker = async (): Promise<void> => {
       for (;;) {
         const index = await queue.next();
         if (index === undefined || ctx.signal.aborted) return;
         const manifest = manifests[Number(index)];
         try {
-          if (manifest) await apply(ctx, await addonFor(addons, resourceOf, manifest));
+          if (manifest) {
+            const { resource } = await addonFor(addons, resourceOf, manifest);
+            await apply(ctx, { resource, manifest: await fitted(ctx, manifest) });
+          }
           queue.forget(index);
           follow(ctx, addons, watched, (id) => queue.add(id), manifests);
         } catch (error) {
@@ -85,6 +90,26 @@ async function addonFor(
   const addon = addons.get(idOf(manifest)) ?? { resource: await resourceOf(manifest), manifest };
   addons.set(idOf(manifest), addon);
   return addon;
+}
+
+async function fitted(ctx: ControllerContext, manifest: KubeObject): Promise<KubeObject> {
+  if (!isOnePerNode(manifest)) return manifest;
+  const known = ctx.informers.for(nodes);
+  // A cache that is still filling would scale down what runs well.
+  await known.synced(ctx.signal);
+  return fitToNodes(manifest, known.size);
+}
+
+/** Looks again at what depends on the number of nodes, when that changes. */
+function followNodes(
+  ctx: ControllerContext,
+  manifests: readonly KubeObject[],
+  enqueue: (index: string) => void,
+): void {
+  const look = (): void => {
+    for (const [index, manifest] of manifests.entries()) if (isOnePerNode(manifest)) enqueue(String(index));
+  };
+  ctx.informers.for(nodes).on({ add: look, delete: look });
 }
 
 async function apply(ctx: ControllerContext, { resource, manifest }: Addon): Promise<void> {
