@@ -1,4 +1,5 @@
 /** What streams ask of the pods on this node. */
+import { podIPs } from "../container/build.ts";
 import { LABEL } from "../container/names.ts";
 import type { PodManager } from "../pod-manager.ts";
 import { restartPolicyFor } from "../plan/plan.ts";
@@ -78,7 +79,7 @@ export function createPodDirectory(pods: PodManager): PodDirectory {
     },
     address(uid) {
       const run = pods.get(uid);
-      return run?.address ?? (run && sandboxOf(run)?.labels[LABEL.ip]);
+      return run && (podIPs(run)[0] ?? sandboxOf(run)?.labels[LABEL.ip]);
     },
     async successor(uid, name, after, signal) {
       const run = pods.get(uid);

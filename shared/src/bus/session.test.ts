@@ -157,6 +157,14 @@ it("frees a sender that waits for credit when the peer ends", async () => {
   a.end();
 });
 
+it("tells who still sends why the peer would not go on", async () => {
+  const { a, b } = pair();
+  b.end(notFound({ group: "", resource: "pods" }, "web").status);
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(a.send(0, Buffer.from("late"))).rejects.toMatchObject({ code: 404 });
+  a.end();
+});
+
 describe("a silent peer", () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ["setInterval", "performance"] }));
   afterEach(() => vi.useRealTimers());

@@ -64,6 +64,7 @@ export function createSession(options: SessionOptions): Session {
   let localEnded = false;
   let localFinished = false;
   let peerEnded = false;
+  let peerStatus: Status | undefined;
   let failure: Error | undefined;
   let closed = false;
   let heard = performance.now();
@@ -121,7 +122,7 @@ export function createSession(options: SessionOptions): Session {
           wakeSender = resolve;
         });
       }
-      if (closed || peerEnded) throw failure ?? serviceUnavailable("the stream has ended");
+      if (closed || peerEnded) throw reasonOfEnd();
       credit -= frameCost(part.length);
       emit(FrameType.data, channel, part);
       if (bytes.length === 0) return;
@@ -137,9 +138,16 @@ export function createSession(options: SessionOptions): Session {
     inbox.push(item);
     wake?.();
   };
+  /** Why nothing can be sent any more: what broke the session, or what the peer had to say when it ended it. */
+  const reasonOfEnd = (): Error =>
+    failure ??
+    (peerStatus?.status === "Failure"
+      ? ApiError.from(peerStatus)
+      : serviceUnavailable("the stream has ended"));
   const onPeerEnd = (payload: Uint8Array): void => {
     peerEnded = true;
-    ended.resolve(parseStatus(payload));
+    peerStatus = parseStatus(payload);
+    ended.resolve(peerStatus);
     accepted.resolve();
     wake?.();
     wakeSender?.();
@@ -164,9 +172,7 @@ export function createSession(options: SessionOptions): Session {
     accept: () => emit(FrameType.accept, 0, EMPTY),
     fail,
     send: (channel, bytes) =>
-      localEnded || closed
-        ? Promise.reject(failure ?? serviceUnavailable("the stream has ended"))
-        : enqueue(() => sendNow(channel, bytes)),
+      localEnded || closed ? Promise.reject(reasonOfEnd()) : enqueue(() => sendNow(channel, bytes)),
     closeSend: (channel) => {
       if (!localEnded) void enqueue(() => emit(FrameType.close, channel, EMPTY));
     },

@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import type { DuplexChannels } from "@coracle/shared/bus/stream.ts";
+import { ApiError, type Status } from "@coracle/shared/errors.ts";
 
 /** Channels of a `proxy` session: bytes to the target, bytes from it, and why it could not be reached. */
 const up = 0;
@@ -20,6 +21,11 @@ async function passOn(
   done();
 }
 
+/** The node could not even begin: it has no such pod, or the pod no address. */
+function throwIfFailed(status: Status | undefined): void {
+  if (status?.status === "Failure") throw ApiError.from(status);
+}
+
 /** A socket of the session's two data channels. It is destroyed with the reason that the node tells. */
 export function socketOver(session: DuplexChannels): Duplex {
   const messages = session.receive()[Symbol.asyncIterator]();
@@ -27,6 +33,7 @@ export function socketOver(session: DuplexChannels): Duplex {
     for (;;) {
       const { done, value } = await messages.next();
       if (done || ("closed" in value && value.channel === down)) {
+        if (done) throwIfFailed(await session.ended);
         socket.push(null);
         return;
       }
