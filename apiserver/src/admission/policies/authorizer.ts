@@ -1,5 +1,5 @@
 /** `authorizer` in expressions: may the one who asks, or a ServiceAccount, do something else as well? */
-import type { Environment } from "../../apiextensions/cel/library.ts";
+import type { Environment } from "@coracle/shared/cel/library.ts";
 import type { Authorize, Decision } from "../../registry/registry.ts";
 import type { RequestInfo, UserInfo } from "../../request.ts";
 import type { Attributes } from "../plugin.ts";

@@ -1,4 +1,4 @@
-import { compile } from "../../apiextensions/cel/environment.ts";
+import { compile } from "@coracle/shared/cel/environment.ts";
 import { admissionEnvironment } from "./environment.ts";
 
 /** Variables of policies, beside those of every admission expression. */

@@ -2,8 +2,8 @@
 import type { MatchCondition, Variable } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
 import type { Namespace } from "@coracle/shared/api/generated/core-v1.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { CelRuntimeError, compile, type Program } from "../../apiextensions/cel/environment.ts";
-import { toCel } from "../../apiextensions/cel/values.ts";
+import { CelRuntimeError, compile, type Program } from "@coracle/shared/cel/environment.ts";
+import { toCel } from "@coracle/shared/cel/values.ts";
 import type { AdmissionContext, Attributes } from "../plugin.ts";
 import type { Verdict } from "../webhooks/conditions.ts";
 import { namespaceOf } from "../webhooks/match.ts";

@@ -1,6 +1,6 @@
 /** Where the expressions of webhooks and policies run. */
 import { baseEnvironment } from "../../apiextensions/cel/environment.ts";
-import type { Environment } from "../../apiextensions/cel/library.ts";
+import type { Environment } from "@coracle/shared/cel/library.ts";
 import { registerAuthorizer } from "./authorizer.ts";
 
 const environments = new Map<string, Environment>();

@@ -6,7 +6,7 @@ import type {
 } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
 import { ApiError, forbidden } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { fromCel } from "../../apiextensions/cel/values.ts";
+import { fromCel } from "@coracle/shared/cel/values.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal, isObject } from "../../patch/json.ts";
 import { mergeTyped } from "../../patch/merge-typed.ts";

@@ -1,5 +1,5 @@
 /** The types of the schema as expressions see them, for checking an expression before there is any value. */
-import type { Environment } from "../../apiextensions/cel/library.ts";
+import type { Environment } from "@coracle/shared/cel/library.ts";
 import { escapedName } from "../../apiextensions/schema/typed-value.ts";
 import type { Node, ObjectNode, ScalarType } from "../../schema/node.ts";
 

@@ -3,9 +3,10 @@ import type {
   ExpressionWarning,
   ValidatingAdmissionPolicy,
 } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
-import { CelCompileError } from "../../apiextensions/cel/compile-error.ts";
-import { baseEnvironment, compile } from "../../apiextensions/cel/environment.ts";
-import type { Environment } from "../../apiextensions/cel/library.ts";
+import { CelCompileError } from "@coracle/shared/cel/compile-error.ts";
+import { compile } from "@coracle/shared/cel/environment.ts";
+import { baseEnvironment } from "../../apiextensions/cel/environment.ts";
+import type { Environment } from "@coracle/shared/cel/library.ts";
 import type { ResourceTable, ServedResource } from "../../registry/resources.ts";
 import { splitApiVersion } from "../../schema/registry.ts";
 import { registerAuthorizer } from "./authorizer.ts";

@@ -1,6 +1,6 @@
 /** Match conditions: expressions that must all be true. */
 import type { MatchCondition } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
-import { compile, type Program } from "../../apiextensions/cel/environment.ts";
+import { compile, type Program } from "@coracle/shared/cel/environment.ts";
 import { admissionEnvironment } from "../policies/environment.ts";
 
 export type Verdict =

@@ -2,7 +2,7 @@
 import type { AdmissionResponse, AdmissionReview } from "@coracle/shared/api/generated/admission-v1.ts";
 import { ApiError, badRequest, internalError, type Status } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { toCel } from "../../apiextensions/cel/values.ts";
+import { toCel } from "@coracle/shared/cel/values.ts";
 import { isObject } from "../../patch/json.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
 import { authorizerFor } from "../policies/authorizer.ts";

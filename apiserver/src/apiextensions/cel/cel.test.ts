@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { CelCompileError } from "./compile-error.ts";
-import { compile, dynamicEnvironment } from "./environment.ts";
-import { fromCel, toCel } from "./values.ts";
+import { CelCompileError } from "@coracle/shared/cel/compile-error.ts";
+import { compile } from "@coracle/shared/cel/environment.ts";
+import { dynamicEnvironment } from "./environment.ts";
+import { fromCel, toCel } from "@coracle/shared/cel/values.ts";
 
 const run = (expression: string, self: unknown = {}): unknown =>
   fromCel(compile(dynamicEnvironment(["self", "oldSelf"]), expression).run({ self: toCel(self) }));

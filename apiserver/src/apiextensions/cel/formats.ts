@@ -8,7 +8,7 @@ import {
   type StringRule,
 } from "../../kinds/shared/names.ts";
 import { formatProblem } from "../schema/formats.ts";
-import { Optional, type Environment } from "./library.ts";
+import { Optional, type Environment } from "@coracle/shared/cel/library.ts";
 
 class Format {
   readonly rule: StringRule;

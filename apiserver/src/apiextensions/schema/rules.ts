@@ -9,8 +9,9 @@ import {
   required,
   type FieldError,
 } from "../../registry/field.ts";
-import { compile, dynamicEnvironment, type Program } from "../cel/environment.ts";
-import { Optional } from "../cel/library.ts";
+import { compile, type Program } from "@coracle/shared/cel/environment.ts";
+import { dynamicEnvironment } from "../cel/environment.ts";
+import { Optional } from "@coracle/shared/cel/library.ts";
 import { correlated, itemsOf, valuesOf, type Schema } from "./structural.ts";
 import { typedValue } from "./typed-value.ts";
 

@@ -1,7 +1,8 @@
 /** Finds the fields that a rule names but its schema does not have. */
-import { CelCompileError } from "../cel/compile-error.ts";
-import { baseEnvironment, compile } from "../cel/environment.ts";
-import type { Environment } from "../cel/library.ts";
+import { CelCompileError } from "@coracle/shared/cel/compile-error.ts";
+import { compile } from "@coracle/shared/cel/environment.ts";
+import { baseEnvironment } from "../cel/environment.ts";
+import type { Environment } from "@coracle/shared/cel/library.ts";
 import { isEmbedded, isIntOrString, itemsOf, preserves, valuesOf, type Schema } from "./structural.ts";
 import { escapedName } from "./typed-value.ts";
 

@@ -1,7 +1,7 @@
 /** A value as the rules of its schema see it: numbers, times and names as the schema says they are. */
 import { isObject } from "../../patch/json.ts";
-import { Duration } from "../cel/library.ts";
-import { toCel } from "../cel/values.ts";
+import { Duration } from "@coracle/shared/cel/library.ts";
+import { toCel } from "@coracle/shared/cel/values.ts";
 import { isEmbedded, isIntOrString, itemsOf, preserves, valuesOf, type Schema } from "./structural.ts";
 
 const reserved = new Set([

@@ -12,7 +12,7 @@ import {
   type FieldError,
   type Path,
 } from "../../registry/field.ts";
-import { regex } from "../cel/strings.ts";
+import { regex } from "@coracle/shared/cel/strings.ts";
 import { checkEmbedded } from "./embedded.ts";
 import { formatProblem } from "./formats.ts";
 import {

@@ -1,5 +1,5 @@
 /** Whether a schema is structural: it says of every value what it is, in one place. */
-import { regex } from "../../apiextensions/cel/strings.ts";
+import { regex } from "@coracle/shared/cel/strings.ts";
 import { hasDefaults } from "../../apiextensions/schema/defaults.ts";
 import { prune } from "../../apiextensions/schema/prune.ts";
 import {

@@ -1,5 +1,5 @@
 /** `quantity("1Gi")`: amounts that are compared and added exactly. */
-import { canonicalQuantity } from "../../schema/quantity.ts";
+import { canonicalQuantity } from "../meta/quantity.ts";
 import type { Environment } from "./library.ts";
 
 const suffixes: Readonly<Record<string, bigint>> = {

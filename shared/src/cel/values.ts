@@ -1,7 +1,5 @@
 /** Between JSON and the values of expressions: integers are BigInt there, objects are Maps. */
 import { Duration, Optional, UnsignedInt } from "./library.ts";
-import type { JsonObject } from "../../patch/json.ts";
-import { put } from "../../patch/json.ts";
 
 /** A JSON value as an expression sees it; what is not set is null. */
 export function toCel(value: unknown): unknown {
@@ -24,11 +22,9 @@ export function fromCel(value: unknown): unknown {
   if (value instanceof Date) return value.toISOString().replace(".000Z", "Z");
   if (value instanceof Duration || value instanceof UnsignedInt) return String(value);
   if (value instanceof Optional) return value.hasValue() ? fromCel(value.value()) : undefined;
-  const object: JsonObject = {};
-  const entries = value instanceof Map ? value.entries() : Object.entries(value);
-  for (const [key, item] of entries) {
-    const json = fromCel(item);
-    if (json !== undefined) put(object, String(key), json);
-  }
-  return object;
+  const entries: Iterable<[unknown, unknown]> =
+    value instanceof Map ? (value as Map<unknown, unknown>).entries() : Object.entries(value);
+  const converted = [...entries].map(([key, item]) => [String(key), fromCel(item)] as const);
+  // Makes own properties, whatever the keys are called.
+  return Object.fromEntries(converted.filter(([, json]) => json !== undefined));
 }
