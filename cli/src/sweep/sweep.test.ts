@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { hasNodes, sweepAll, sweepNodes } from "./sweep.ts";
+import { nodesRemain, sweepAll, sweepNodes } from "./sweep.ts";
 
 type Labels = Record<string, string>;
 
@@ -13,6 +13,7 @@ class FakeEngine {
   readonly volumes = new Map<string, Labels>();
   readonly networks = new Map<string, Labels>();
   readonly removed: string[] = [];
+  state = "exited";
 
   answer(method: string, url: URL): { status: number; body: unknown } {
     const [, collection = "", id = ""] = url.pathname.split("/");
@@ -28,7 +29,12 @@ class FakeEngine {
         const [key = "", value] = wanted.split("=");
         return value === undefined ? key in labels : labels[key] === value;
       });
-    const found = [...store].filter(matches).map(([name, Labels]) => ({ Id: name, Name: name, Labels }));
+    const found = [...store].filter(matches).map(([name, Labels]) => ({
+      Id: name,
+      Name: name,
+      Labels,
+      State: this.state,
+    }));
     return { status: 200, body: collection === "volumes" ? { Volumes: found } : found };
   }
 }
@@ -82,14 +88,28 @@ test("everything of one cluster goes, and nothing else", async () => {
   expect([...engine.networks.keys()]).toEqual(["bridge"]);
 });
 
+const node = {
+  "com.docker.compose.project": "boat",
+  "com.docker.compose.service": "kubelet",
+  "com.docker.compose.oneoff": "False",
+};
+const patience = { runningMs: 400, endedMs: 200, everyMs: 10 };
+
 test("a stopped node still counts as a node", async () => {
-  expect(await hasNodes(options())).toBe(false);
-  engine.containers.set("node", {
-    "com.docker.compose.project": "boat",
-    "com.docker.compose.service": "kubelet",
-    "com.docker.compose.oneoff": "False",
-  });
-  expect(await hasNodes(options())).toBe(true);
+  expect(await nodesRemain(options(), patience)).toBe(false);
+  engine.containers.set("node", node);
+  expect(await nodesRemain(options(), patience)).toBe(true);
+});
+
+test("a node that is ended at the same time is waited for, one that goes on is not for long", async () => {
+  engine.containers.set("node", node);
+  engine.state = "running";
+  expect(await nodesRemain(options(), patience)).toBe(true);
+  setTimeout(() => {
+    engine.state = "exited";
+    setTimeout(() => engine.containers.delete("node"), 50);
+  }, 50);
+  expect(await nodesRemain(options(), patience)).toBe(false);
 });
 
 test("what the engine refuses is an error", async () => {

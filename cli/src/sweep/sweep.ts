@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** What is left of a cluster in the engine, and its removal. Talks to the engine's socket itself, to start fast. */
 export interface EngineOptions {
@@ -10,6 +11,7 @@ interface Labelled {
   readonly Id?: string;
   readonly Name?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly State?: string;
 }
 
 export interface Swept {
@@ -42,15 +44,40 @@ const filters = (...labels: string[]): string =>
 const listContainers = (socket: string, ...labels: string[]): Promise<Labelled[]> =>
   call(socket, "GET", `/containers/json?all=1&${filters(...labels)}`) as Promise<Labelled[]>;
 
-/** Whether any node of the cluster exists, running or not. */
-export async function hasNodes({ socket, cluster }: EngineOptions): Promise<boolean> {
-  const nodes = await listContainers(
+const listNodes = ({ socket, cluster }: EngineOptions): Promise<Labelled[]> =>
+  listContainers(
     socket,
     `com.docker.compose.project=${cluster}`,
     "com.docker.compose.service=kubelet",
     "com.docker.compose.oneoff=False",
   );
-  return nodes.length > 0;
+
+/** How long to wait for nodes that still run, for the removal of one that has ended, and between two looks, in milliseconds. */
+export interface Patience {
+  readonly runningMs: number;
+  readonly endedMs: number;
+  readonly everyMs: number;
+}
+
+/** Compose ends a service within ten seconds, and removes what it has ended at once. */
+const PATIENCE: Patience = { runningMs: 8_000, endedMs: 2_000, everyMs: 200 };
+
+/**
+ * Whether any node of the cluster stays, running or not. Compose ends nodes first, but not after `up --no-deps`, which makes it
+ * forget the order: then they are ended at the same time as the one who asks, and are waited for.
+ */
+export async function nodesRemain(options: EngineOptions, patience = PATIENCE): Promise<boolean> {
+  const isRunning = ({ State }: Labelled): boolean => State === "running";
+  const end = Date.now() + patience.runningMs;
+  let lastRan = Date.now();
+  for (;;) {
+    const nodes = await listNodes(options);
+    if (nodes.length === 0) return false;
+    const now = Date.now();
+    if (nodes.some(isRunning)) lastRan = now;
+    if (now > end || now - lastRan > patience.endedMs) return true;
+    await sleep(patience.everyMs);
+  }
 }
 
 /** Removes what kubelets made: pods' containers with their anonymous volumes, and volumes that carry a node's label. */
