@@ -15,6 +15,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   disruption: "controllermanager",
   persistentvolume: "persistentvolume-controller",
   cronjob: "cronjob-controller",
+  "service-cidr": "service-cidrs-controller",
 };
 
 /** The controller, writing its Events under its own name. */

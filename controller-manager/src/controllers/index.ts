@@ -25,6 +25,7 @@ import { replicationController } from "./replicationcontroller.ts";
 import { resourceQuotaController } from "./resourcequota/resourcequota.ts";
 import { rootCaController } from "./root-ca.ts";
 import { serviceAccountController } from "./serviceaccount.ts";
+import { serviceCidrController } from "./service-cidr.ts";
 import { serviceAccountTokensController } from "./service-account-tokens.ts";
 import { statefulSetController } from "./statefulset/statefulset.ts";
 import { taintEvictionController } from "./taint-eviction.ts";
@@ -52,6 +53,7 @@ export const controllers = (settings: Settings): Controller[] => [
   endpointsController(),
   endpointSliceController(),
   endpointSliceMirroringController(),
+  serviceCidrController(),
   serviceAccountController(),
   serviceAccountTokensController({ sign: settings.signToken, rootCa: settings.rootCa }),
   rootCaController(settings.rootCa),
