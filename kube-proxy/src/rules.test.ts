@@ -122,6 +122,40 @@ describe("rules of a Service", () => {
       "10.244.2.2",
     );
   });
+  test("and drops what has no endpoint here, unless there is none at all", () => {
+    const away = [slice([endpoint("10.244.2.2", "node-2")])];
+    const local = service({ internalTrafficPolicy: "Local" });
+    expect(text(fragmentFor(local, away, options))).toBe("svc-#/shop/web/tcp/http: goto discard");
+    expect(text(fragmentFor(local, [], options))).toBe("svc-#/shop/web/tcp/http: goto refuse");
+  });
+  test("one that a label leaves to somebody else has none", () => {
+    for (const label of ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"]) {
+      const { metadata, ...rest } = service({});
+      const left = { ...rest, metadata: { ...metadata, labels: { [label]: "" } } };
+      expect(fragmentFor(left, two, options)).toBe(emptyFragment);
+    }
+  });
+  test("a load balancer's address is served to its source ranges only, its node port and cluster address to all", () => {
+    const f = fragmentFor(
+      {
+        ...service({
+          type: "LoadBalancer",
+          loadBalancerSourceRanges: ["192.0.2.0/24", " 198.51.100.7/32"],
+          ports: [{ name: "http", protocol: "TCP", port: 80, nodePort: 30080 }],
+        }),
+        status: {
+          loadBalancer: { ingress: [{ ip: "203.0.113.9" }, { ip: "203.0.113.10", ipMode: "Proxy" }] },
+        },
+      },
+      two,
+      options,
+    );
+    expect([...f.services.keys()]).toEqual(["10.96.0.7 . tcp . 80", "203.0.113.9 . tcp . 80"]);
+    expect([...f.firewalls.keys()]).toEqual(["203.0.113.9 . tcp . 80"]);
+    expect(text(f)).toContain(
+      "fw-#/shop/web/tcp/http: ip saddr 192.0.2.0/24 return; ip saddr 198.51.100.7/32 return; ip saddr 203.0.113.9 return; drop",
+    );
+  });
   test("session affinity sends a client back to where it was", () => {
     const f = fragmentFor(
       service({ sessionAffinity: "ClientIP", sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }),
@@ -186,6 +220,15 @@ const anyFragment = fc
       options,
     ),
   );
+
+test("an address of any kind that leads to no endpoint is refused in the filter chains", () => {
+  const none = fragmentFor(service({ externalIPs: ["192.0.2.7"] }), [], options);
+  const commands = transaction([{ before: emptyFragment, after: none }]).filter((c) => c.includes("refused"));
+  expect(commands.map((c) => /\{ (.*) \}/.exec(c)?.[1])).toEqual([
+    "10.96.0.7 . tcp . 80 : goto say-no",
+    "192.0.2.7 . tcp . 80 : goto say-no",
+  ]);
+});
 
 test("any sequence of updates leaves what the last state alone would make, and never breaks a reference", () => {
   fc.assert(

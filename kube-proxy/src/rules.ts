@@ -11,6 +11,8 @@ export interface Fragment {
   readonly sets: ReadonlyMap<string, string>;
   /** `address . protocol . port` → verdict. */
   readonly services: ReadonlyMap<string, string>;
+  /** `address . protocol . port` → who may send there, a verdict on the packet as it arrives. */
+  readonly firewalls: ReadonlyMap<string, string>;
   /** `protocol . port` → verdict. */
   readonly nodePorts: ReadonlyMap<string, string>;
   /** Where UDP to `address port` (`* port` for a node port) may go, as `endpoint port`: other tracked flows are stale. */
@@ -23,6 +25,7 @@ export const emptyFragment: Fragment = {
   chains: new Map(),
   sets: new Map(),
   services: new Map(),
+  firewalls: new Map(),
   nodePorts: new Map(),
   udpFlows: new Map(),
 };
@@ -39,14 +42,21 @@ export interface RuleOptions {
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);
 
-/** True when the proxy has nothing to do for a Service: headless ones and names for something outside. */
-export const isSkipped = (service: Service): boolean =>
-  service.spec?.type === "ExternalName" || service.spec?.clusterIP === "None" || !service.spec?.clusterIP;
+/** Labels by which a Service is left to somebody else: another proxy, or clients that look up its endpoints. */
+const leaveAlone = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+
+/** True when the proxy has nothing to do for a Service: headless ones, names for something outside, and those of others. */
+export const isSkipped = ({ metadata, spec }: Service): boolean =>
+  spec?.type === "ExternalName" ||
+  spec?.clusterIP === "None" ||
+  !spec?.clusterIP ||
+  leaveAlone.some((label) => metadata.labels?.[label] !== undefined);
 
 class Builder {
   readonly chains = new Map<string, string[]>();
   readonly sets = new Map<string, string>();
   readonly services = new Map<string, string>();
+  readonly firewalls = new Map<string, string>();
   readonly nodePorts = new Map<string, string>();
   readonly udpFlows = new Map<string, Set<string>>();
 }
@@ -85,21 +95,29 @@ function addPort(
   const internal = spec.internalTrafficPolicy === "Local" ? targets.local : targets.cluster;
   const clusterAddresses = (spec.clusterIPs ?? [spec.clusterIP ?? ""]).filter((a) => a.includes("."));
   // From outside of the pod network (the node itself, or a client routed in) the answer must come back through this node.
-  const clusterChain = balance(context, "svc", internal, [
-    `ip saddr != ${options.podCidr} meta mark set meta mark | ${masqueradeMark}`,
-  ]);
+  const clusterChain =
+    internal.length === 0 && targets.cluster.length > 0
+      ? discarding(context, "svc")
+      : balance(context, "svc", internal, [
+          `ip saddr != ${options.podCidr} meta mark set meta mark | ${masqueradeMark}`,
+        ]);
   for (const address of clusterAddresses) {
     builder.services.set(`${address} . ${protocol} . ${port.port}`, `goto ${clusterChain}`);
     trackUdp(builder, protocol, address, port.port, internal);
   }
 
-  const externals = externalAddresses(service);
+  const balancers = loadBalancerAddresses(service);
+  const externals = [...new Set([...externalAddresses(service), ...balancers])];
   if (externals.length === 0 && !port.nodePort) return;
   const externalChain = external(context, service, targets.cluster, targets.local, options);
   for (const address of externals) {
     builder.services.set(`${address} . ${protocol} . ${port.port}`, `goto ${externalChain}`);
     trackUdp(builder, protocol, address, port.port, targets.cluster);
   }
+  const firewall = firewallFor(context, service, balancers);
+  if (firewall)
+    for (const address of balancers)
+      builder.firewalls.set(`${address} . ${protocol} . ${port.port}`, `goto ${firewall}`);
   if (!port.nodePort) return;
   builder.nodePorts.set(`${protocol} . ${port.nodePort}`, `goto ${externalChain}`);
   trackUdp(builder, protocol, "*", port.nodePort, [...targets.cluster, ...targets.local]);
@@ -110,12 +128,40 @@ function affinitySeconds(service: Service): number {
   return service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
 }
 
-/** External addresses and those of a load balancer that sends packets on with the address unchanged. */
-function externalAddresses(service: Service): string[] {
-  const ingress = (service.status?.loadBalancer?.ingress ?? [])
+const isIPv4 = (address: string): boolean => !address.includes(":");
+
+const externalAddresses = ({ spec }: Service): string[] => (spec?.externalIPs ?? []).filter(isIPv4);
+
+/** Those of a load balancer that sends packets on with the address unchanged. */
+function loadBalancerAddresses({ spec, status }: Service): string[] {
+  if (spec?.type !== "LoadBalancer") return [];
+  return (status?.loadBalancer?.ingress ?? [])
     .filter((i) => i.ipMode !== "Proxy")
-    .map((i) => i.ip ?? "");
-  return [...(service.spec?.externalIPs ?? []), ...ingress].filter((a) => a.includes("."));
+    .flatMap((i) => (i.ip && isIPv4(i.ip) ? [i.ip] : []));
+}
+
+/**
+ * The chain that lets through what comes from `loadBalancerSourceRanges`; undefined when everything may come. The node itself
+ * speaks from the balancer's address when it has that.
+ */
+function firewallFor(
+  { builder, suffix }: PortContext,
+  { spec }: Service,
+  balancers: readonly string[],
+): string | undefined {
+  const ranges = (spec?.loadBalancerSourceRanges ?? []).map((range) => range.trim()).filter(isIPv4);
+  if (ranges.length === 0 || ranges.includes("0.0.0.0/0") || balancers.length === 0) return undefined;
+  const name = `fw-${suffix}`;
+  const sources = [...new Set([...ranges, ...balancers])];
+  builder.chains.set(name, [...sources.map((source) => `ip saddr ${source} return`), "drop"]);
+  return name;
+}
+
+/** For a Service whose policy keeps traffic on the node, when all its endpoints are elsewhere. */
+function discarding({ builder, suffix }: PortContext, prefix: string): string {
+  const name = `${prefix}-${suffix}`;
+  builder.chains.set(name, [`goto ${dropChain}`]);
+  return name;
 }
 
 function trackUdp(

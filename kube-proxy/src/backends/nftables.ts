@@ -6,7 +6,8 @@ export const table = "ip coracle_proxy";
 
 /**
  * The parts that do not depend on any Service. A lookup is one map access whatever the number of Services. What is addressed to
- * the service range and matched nothing is refused, in forward and output, since there is nobody at such an address.
+ * the service range and matched nothing is refused, in forward and output, since there is nobody at such an address; so is what
+ * is addressed to a Service without endpoints. The node's own rules refuse too, and later: what is dropped must be gone by then.
  */
 const base = (serviceCidr: string): string => `
 add table ${table}
@@ -30,7 +31,12 @@ table ${table} {
     meta mark set meta mark & 0xffffbfff
     masquerade fully-random
   }
-  map refused { type inet_proto . inet_service : verdict; }
+  map firewalls { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map refused-services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map refused-node-ports { type inet_proto . inet_service : verdict; }
+  chain firewall { ct state new ip daddr . meta l4proto . th dport vmap @firewalls }
+  chain firewall-prerouting { type filter hook prerouting priority dstnat - 10; jump firewall; }
+  chain firewall-output { type filter hook output priority -110; jump firewall; }
   chain say-no {
     meta l4proto tcp reject with tcp reset
     reject with icmp type port-unreachable
@@ -38,11 +44,12 @@ table ${table} {
   chain guard {
     meta mark & 0x8000 == 0x8000 drop
     ip daddr ${serviceCidr} goto say-no
-    fib daddr type local ip daddr != 127.0.0.0/8 ct state new meta l4proto . th dport vmap @refused
+    ct state new ip daddr . meta l4proto . th dport vmap @refused-services
+    fib daddr type local ip daddr != 127.0.0.0/8 ct state new meta l4proto . th dport vmap @refused-node-ports
   }
-  chain filter-input { type filter hook input priority filter; jump guard; }
-  chain filter-forward { type filter hook forward priority filter; jump guard; }
-  chain filter-output { type filter hook output priority filter; jump guard; }
+  chain filter-input { type filter hook input priority filter - 1; jump guard; }
+  chain filter-forward { type filter hook forward priority filter - 1; jump guard; }
+  chain filter-output { type filter hook output priority filter - 1; jump guard; }
 }
 `;
 
@@ -53,23 +60,30 @@ interface Desired {
   readonly maps: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-/** A node port without endpoints is answered by the filter chains, where `reject` may stand. */
-function desired(fragment: Fragment): Desired {
-  const refused = new Map<string, string>();
-  for (const [key, verdict] of fragment.nodePorts) {
-    const rules = fragment.chains.get(verdict.replace("goto ", ""));
-    if (rules?.length === 1 && rules[0] === `goto ${rejectChain}`) refused.set(key, "goto say-no");
+/** The entries of a lookup that lead to no endpoint. They are answered by the filter chains, where `reject` may stand. */
+function refused(
+  entries: ReadonlyMap<string, string>,
+  chains: ReadonlyMap<string, readonly string[]>,
+): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [key, verdict] of entries) {
+    const rules = chains.get(verdict.replace("goto ", ""));
+    if (rules?.length === 1 && rules[0] === `goto ${rejectChain}`) found.set(key, "goto say-no");
   }
-  return {
-    chains: fragment.chains,
-    sets: fragment.sets,
-    maps: new Map<string, ReadonlyMap<string, string>>([
-      ["services", fragment.services],
-      ["node-ports", fragment.nodePorts],
-      ["refused", refused],
-    ]),
-  };
+  return found;
 }
+
+const desired = ({ chains, sets, services, firewalls, nodePorts }: Fragment): Desired => ({
+  chains,
+  sets,
+  maps: new Map<string, ReadonlyMap<string, string>>([
+    ["services", services],
+    ["firewalls", firewalls],
+    ["node-ports", nodePorts],
+    ["refused-services", refused(services, chains)],
+    ["refused-node-ports", refused(nodePorts, chains)],
+  ]),
+});
 
 const sameRules = (a: readonly string[] | undefined, b: readonly string[]): boolean =>
   a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]);
