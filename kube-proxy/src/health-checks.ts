@@ -32,6 +32,7 @@ export function createHealthChecks(log: Logger): HealthChecks {
         response.writeHead(entry.endpoints > 0 ? 200 : 503, {
           "content-type": "application/json",
           "x-content-type-options": "nosniff",
+          "x-load-balancing-endpoint-weight": String(entry.endpoints),
         });
         response.end(
           JSON.stringify({

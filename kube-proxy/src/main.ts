@@ -8,19 +8,22 @@ import { runProcess } from "@coracle/shared/process.ts";
 import { createNftablesBackend } from "./backends/nftables.ts";
 import { forgetFlows } from "./flows.ts";
 import { createHealthChecks } from "./health-checks.ts";
+import { serveHealthz, serveMode } from "./healthz.ts";
 import { startSync } from "./sync.ts";
 
 const env = process.env;
+/** An endpoint whose ports are spread over slices counts once. */
 const readyOn = (slices: readonly EndpointSlice[], node: string): number =>
-  slices.reduce(
-    (total, s) =>
-      total + (s.endpoints ?? []).filter((e) => e.nodeName === node && e.conditions?.ready !== false).length,
-    0,
-  );
+  new Set(
+    slices
+      .flatMap((s) => s.endpoints ?? [])
+      .filter((e) => e.nodeName === node && e.conditions?.ready !== false)
+      .map((e) => e.addresses[0]),
+  ).size;
 
 runProcess(
   "kube-proxy",
-  async ({ log, signal, health }) => {
+  async ({ log, signal, health, serve }) => {
     const backend = createNftablesBackend({ serviceCidr: env["CORACLE_SERVICE_CIDR"] ?? "10.96.0.0/16" });
     if (process.argv.includes("--cleanup")) {
       await backend.cleanUp();
@@ -35,20 +38,26 @@ runProcess(
     const serviceCache = informers.for(services);
     const sliceCache = informers.for(endpointSlices);
 
-    let programmed = false;
-    health.add("rules", () => (programmed ? undefined : "not written yet"));
+    const nodeCache = informers.for(nodes);
+
+    let lastUpdated: number | undefined;
+    health.add("rules", () => (lastUpdated === undefined ? "not written yet" : undefined));
+    serve(
+      serveHealthz({ lastUpdated: () => lastUpdated, node: () => nodeCache.get(nodeName), now: Date.now }),
+    );
+    const modeServer = serveMode(log);
     const start = startSync({
       nodeName,
       podCidr: env["CORACLE_POD_CIDR"] ?? "10.244.0.0/16",
       services: serviceCache,
       slices: sliceCache,
-      nodes: informers.for(nodes),
+      nodes: nodeCache,
       backend,
       forgetFlows: forgetFlows(log),
       log,
       signal,
       onSynced(keys) {
-        programmed = true;
+        lastUpdated = Date.now();
         for (const key of keys)
           checks.set(key, serviceCache.get(key), readyOn(sliceCache.byIndex("service", key), nodeName));
       },
@@ -58,6 +67,7 @@ runProcess(
     // The rules stay when the process ends: traffic goes on while it is replaced.
     if (!signal.aborted) await once(signal, "abort");
     checks.close();
+    modeServer.close();
     await bus.close();
   },
   { healthHost: "0.0.0.0" },
