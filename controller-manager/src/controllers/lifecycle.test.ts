@@ -109,6 +109,25 @@ test("an object whose owner never existed goes, one with another living owner st
   });
 });
 
+test("an owner in another namespace is none, and an owner nobody can look for is not absent", async () => {
+  await using h = await startHarness({ controllers: [], loops: [garbageCollector()] });
+  await h.client.create(namespaces, { metadata: { name: "other" } });
+  const owner = await h.client.create(configMaps, { metadata: cm("owner") });
+  const reference = { apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid ?? "" };
+  const stray = { name: "stray", namespace: "other" };
+  const cluster = { name: "cluster-scoped", ownerReferences: [reference] };
+  await h.client.create(namespaces, { metadata: cluster });
+  await h.client.create(configMaps, { metadata: { ...stray, ownerReferences: [reference] } });
+  await h.eventually("the stray is gone", () => gone(h.client.get(configMaps, stray)));
+  expect(h.events).toContain(
+    `OwnerRefInvalidNamespace ownerRef [v1/ConfigMap, namespace: other, name: owner, uid: ${reference.uid}] does not exist in namespace "other"`,
+  );
+  await h.client.delete(configMaps, cm("owner"));
+  await h.eventually("the owner is gone", () => gone(h.client.get(configMaps, cm("owner"))));
+  const kept = await h.client.get(namespaces, { name: "cluster-scoped" });
+  expect(kept.metadata.deletionTimestamp).toBeUndefined();
+});
+
 test("a deleted namespace is emptied and goes; while content stays its conditions say what", async () => {
   await using h = await startHarness({ controllers: [namespaceController()] });
   await h.client.create(namespaces, { metadata: { name: "doomed" } });

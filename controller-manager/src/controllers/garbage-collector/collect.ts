@@ -52,6 +52,7 @@ export async function attemptDelete(c: Collector, uid: string): Promise<void> {
 async function verifyVirtual(c: Collector, node: GraphNode): Promise<void> {
   if (!node.reference) return;
   const resource = await c.resourceOf(node.reference.apiVersion, node.reference.kind);
+  if (isUnresolvable(resource, node.namespace)) return;
   const object = await live(c, { resource, namespace: node.namespace, name: node.reference.name });
   // If it does exist its informer is about to show it.
   if (object?.metadata.uid === node.uid) return;
@@ -70,13 +71,18 @@ async function releaseWhenEmpty(
   for (const dependent of blocking) if (!dependent.deletingDependents) c.again(dependent.uid);
 }
 
+/** A cluster-scoped object that names a namespaced owner does not say in which namespace: nobody can tell that it is gone. */
+const isUnresolvable = (owner: Resource<KubeObject>, namespaceOfDependent: string): boolean =>
+  owner.namespaced && namespaceOfDependent === "";
+
 interface Classified {
   readonly solid: OwnerReference[];
   readonly dangling: OwnerReference[];
   readonly waiting: OwnerReference[];
 }
 
-async function classify(c: Collector, at: Coordinates, object: KubeObject): Promise<Classified> {
+/** @returns undefined when an owner cannot be looked for, ever */
+async function classify(c: Collector, at: Coordinates, object: KubeObject): Promise<Classified | undefined> {
   const result: Classified = { solid: [], dangling: [], waiting: [] };
   for (const ref of object.metadata.ownerReferences ?? []) {
     const key = `${at.namespace}/${ref.uid}`;
@@ -85,11 +91,8 @@ async function classify(c: Collector, at: Coordinates, object: KubeObject): Prom
       continue;
     }
     const resource = await c.resourceOf(ref.apiVersion, ref.kind);
-    // A cluster-scoped object cannot have a namespaced owner.
-    const owner =
-      resource.namespaced && at.namespace === ""
-        ? undefined
-        : await live(c, { resource, namespace: at.namespace, name: ref.name });
+    if (isUnresolvable(resource, at.namespace)) return undefined;
+    const owner = await live(c, { resource, namespace: at.namespace, name: ref.name });
     if (owner?.metadata.uid !== ref.uid) {
       c.absent.add(key);
       result.dangling.push(ref);
@@ -104,7 +107,9 @@ async function classify(c: Collector, at: Coordinates, object: KubeObject): Prom
 async function judge(c: Collector, node: GraphNode, at: Coordinates, object: KubeObject): Promise<void> {
   const references = object.metadata.ownerReferences ?? [];
   if (references.length === 0) return undefined;
-  const { solid, dangling, waiting } = await classify(c, at, object);
+  const owners = await classify(c, at, object);
+  if (!owners) return undefined;
+  const { solid, dangling, waiting } = owners;
   if (solid.length > 0) {
     if (dangling.length + waiting.length === 0) return undefined;
     return patchMeta(c, at, object, { ownerReferences: solid });

@@ -1,4 +1,10 @@
-import { customResourceDefinitions, storageNameOf, type Resource } from "@coracle/shared/api/resources.ts";
+import type { OwnerReference } from "@coracle/shared/api/generated/meta-v1.ts";
+import {
+  apiVersionOf,
+  customResourceDefinitions,
+  storageNameOf,
+  type Resource,
+} from "@coracle/shared/api/resources.ts";
 import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { groupOf } from "@coracle/shared/meta/owners.ts";
@@ -8,7 +14,7 @@ import { discover, isEvents, supports, type Discovered } from "../../discovery.t
 import { onAbort, type Loop } from "../../loop.ts";
 import { messageOf } from "../../pods/control.ts";
 import { attemptDelete, attemptOrphan, type Collector } from "./collect.ts";
-import { createGraph, type Graph } from "./graph.ts";
+import { createGraph, type Graph, type GraphNode } from "./graph.ts";
 
 const DELETE_WORKERS = 20;
 const ORPHAN_WORKERS = 5;
@@ -26,6 +32,7 @@ export const garbageCollector = (): Loop => ({
     const graph = createGraph({
       attemptDelete: (uid) => deletions.add(uid),
       attemptOrphan: (uid) => orphans.add(uid),
+      strayOwner: (dependent, reference) => reportStray(ctx, dependent, reference),
     });
     const kinds = createKinds(ctx, graph);
     const collector: Collector = {
@@ -58,6 +65,18 @@ export const garbageCollector = (): Loop => ({
     ]);
   },
 });
+
+function reportStray({ events }: ControllerContext, dependent: GraphNode, owner: OwnerReference): void {
+  const { resource, uid, name, namespace } = dependent;
+  if (!resource) return;
+  const shown = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
+  events.record(
+    { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { name, namespace, uid } },
+    "Warning",
+    "OwnerRefInvalidNamespace",
+    `ownerRef ${shown} does not exist in namespace ${JSON.stringify(namespace)}`,
+  );
+}
 
 async function drain(
   ctx: ControllerContext,

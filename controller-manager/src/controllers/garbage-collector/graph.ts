@@ -29,6 +29,8 @@ export interface GraphEvents {
   /** Look whether this node is to be deleted, or may be released from its foreground deletion. */
   attemptDelete(uid: string): void;
   attemptOrphan(uid: string): void;
+  /** An owner that a dependent names lives in another namespace than the dependent, where it can own nothing. */
+  strayOwner(dependent: GraphNode, reference: OwnerReference): void;
 }
 
 export interface Graph {
@@ -54,11 +56,18 @@ export function createGraph(events: GraphEvents): Graph {
     owner.dependents.add(node.uid);
     if (nodes.has(reference.uid)) {
       if (owner.deletingDependents || owner.virtual) events.attemptDelete(node.uid);
+      else if (isStray(owner, node)) tellStray(node, reference.uid);
       return;
     }
     nodes.set(reference.uid, owner);
     // Nobody has seen this owner: somebody must find out whether it exists.
     events.attemptDelete(reference.uid);
+  };
+  /** In its own namespace the dependent's owner does not exist: that is to be made sure of, and acted upon. */
+  const tellStray = (dependent: GraphNode, owner: string): void => {
+    const reference = dependent.owners.find((ref) => ref.uid === owner);
+    if (reference) events.strayOwner(dependent, reference);
+    events.attemptDelete(dependent.uid);
   };
   const unlink = (node: GraphNode, reference: OwnerReference): void => {
     const owner = nodes.get(reference.uid);
@@ -98,8 +107,12 @@ export function createGraph(events: GraphEvents): Graph {
     node.resource = resource;
     node.namespace = object.metadata.namespace ?? "";
     node.name = object.metadata.name ?? "";
-    node.virtual = false;
     nodes.set(uid, node);
+    if (node.virtual) {
+      node.virtual = false;
+      for (const dependent of nodesOf(node.dependents))
+        if (isStray(node, dependent)) tellStray(dependent, uid);
+    }
     return node;
   };
 
@@ -129,6 +142,10 @@ export function createGraph(events: GraphEvents): Graph {
     },
   };
 }
+
+/** A namespaced object owns within its namespace only. */
+const isStray = (owner: GraphNode, dependent: GraphNode): boolean =>
+  owner.resource?.namespaced === true && owner.namespace !== dependent.namespace;
 
 const emptyNode = (uid: string, reference?: OwnerReference): GraphNode => ({
   uid,
