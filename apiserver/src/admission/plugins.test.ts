@@ -126,6 +126,36 @@ describe("ServiceAccount", () => {
     expect((await made)["serviceAccountName"]).toBe("default");
   });
 
+  it("lets the pods of an account that says so use no Secret but those it lists", async () => {
+    await open(serviceAccount);
+    await admission.put("serviceaccounts", {
+      metadata: {
+        name: "strict",
+        namespace: "ns",
+        annotations: { "kubernetes.io/enforce-mountable-secrets": "true" },
+      },
+      secrets: [{ name: "listed" }],
+      imagePullSecrets: [{ name: "pull" }],
+    });
+    const of = (spec: object) => refused(pod({ serviceAccountName: "strict", ...spec }));
+    const volume = (secretName: string) => ({ volumes: [{ name: "v", secret: { secretName } }] });
+    const env = (name: string) => [{ name: "E", valueFrom: { secretKeyRef: { name, key: "k" } } }];
+    const why = "because service account strict does not reference that";
+    expect(await of(volume("listed"))).toBe("admitted");
+    expect(await of(volume("other"))).toBe(
+      `pods "p" is forbidden: volume with secret.secretName="other" is not allowed ${why} secret`,
+    );
+    expect(await of({ containers: [{ name: "c", env: env("other") }] })).toBe(
+      `pods "p" is forbidden: container c with envVar E referencing secret.secretName="other" is not allowed ${why} secret`,
+    );
+    expect(await of({ initContainers: [{ name: "i", envFrom: [{ secretRef: { name: "other" } }] }] })).toBe(
+      `pods "p" is forbidden: init container i with envFrom referencing secret.secretName="other" is not allowed ${why} secret`,
+    );
+    expect(await of({ imagePullSecrets: [{ name: "pull" }, { name: "other" }] })).toBe(
+      `pods "p" is forbidden: imagePullSecrets[1].name="other" is not allowed ${why} imagePullSecret`,
+    );
+  });
+
   it("leaves mirror pods alone, which may name no account", async () => {
     await open(serviceAccount);
     const mirror = { annotations: { "kubernetes.io/config.mirror": "x" } };

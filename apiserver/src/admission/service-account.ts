@@ -1,5 +1,6 @@
 import type { Container, Pod, ServiceAccount, Volume } from "@coracle/shared/api/generated/core-v1.ts";
 import { generateName } from "../registry/names.ts";
+import { notMountable } from "./mountable-secrets.ts";
 import {
   annotationsOf,
   cached,
@@ -17,6 +18,9 @@ const volumePrefix = "kube-api-access-";
 /** An hour and seven seconds: tells the issuer that the token was not asked for by the pod's author. */
 const tokenSeconds = 3607;
 const patienceMs = 2_000;
+
+/** On an account: its pods may use no Secret that it does not list. */
+const enforceMountable = "kubernetes.io/enforce-mountable-secrets";
 
 /** A pod runs as a ServiceAccount, and finds that account's token in a volume. */
 export const serviceAccount: AdmissionPlugin = {
@@ -37,7 +41,11 @@ export const serviceAccount: AdmissionPlugin = {
   async validate(a, ctx) {
     const pod = objectOf<Pod>(a);
     if (annotationsOf(pod)[mirror] !== undefined) return checkMirror(a, pod);
-    await demandAccount(a, ctx, pod.spec?.serviceAccountName ?? "");
+    const account = await demandAccount(a, ctx, pod.spec?.serviceAccountName ?? "");
+    if (/^(1|t|true)$/i.test(account.metadata.annotations?.[enforceMountable] ?? "")) {
+      const why = notMountable(pod, account);
+      if (why) throw refuse(a, why);
+    }
   },
 };
 
