@@ -85,6 +85,15 @@ export const pathNotFound = (): ApiError =>
 export const alreadyExists = (r: GroupResource, name: string): ApiError =>
   new ApiError(409, "AlreadyExists", `${printGroupResource(r)} "${name}" already exists`, details(r, name));
 
+/** Every name that was generated was taken; the client may ask for another one. */
+export const generatedNameTaken = (r: GroupResource, name: string): ApiError =>
+  new ApiError(
+    409,
+    "AlreadyExists",
+    `${printGroupResource(r)} "${name}" already exists, the server was not able to generate a unique name for the object`,
+    { ...details(r, name), retryAfterSeconds: 1 },
+  );
+
 export const conflict = (r: GroupResource, name: string, why: string): ApiError =>
   new ApiError(
     409,
@@ -114,7 +123,7 @@ export const badRequest = (why: string): ApiError => new ApiError(400, "BadReque
 export const expired = (why: string): ApiError => new ApiError(410, "Expired", why);
 export const gone = (why: string): ApiError => new ApiError(410, "Gone", why);
 export const timeout = (why: string, retryAfterSeconds = 1): ApiError =>
-  new ApiError(504, "Timeout", why, { retryAfterSeconds });
+  new ApiError(504, "Timeout", why, retryAfterSeconds > 0 ? { retryAfterSeconds } : {});
 export const internalError = (why: string): ApiError =>
   new ApiError(500, "InternalError", `Internal error occurred: ${why}`, { causes: [{ message: why }] });
 export const serviceUnavailable = (why: string, retryAfterSeconds = 1): ApiError =>

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { alreadyExists, ApiError, badRequest } from "@coracle/shared/errors.ts";
+import { alreadyExists, ApiError, badRequest, generatedNameTaken } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { StoreError } from "../store/store.ts";
 import type { CachedObject } from "../watch/cache.ts";
@@ -47,7 +47,9 @@ export async function createObject(
       return await createOnce(registry, request, attempt < maxNames ? clone(object) : object);
     } catch (error) {
       const taken = error instanceof ApiError && error.reason === "AlreadyExists";
-      if (!taken || attempt === maxNames) throw error;
+      if (!taken) throw error;
+      if (attempt === maxNames)
+        throw generatedNameTaken(groupResource(request.served.kind), object.metadata.name ?? "");
     }
   }
 }

@@ -81,6 +81,27 @@ describe("create", () => {
     expect(names.size).toBe(50);
   });
 
+  it("says when it cannot find a free name", async () => {
+    await using api = await startInProcess({
+      admit: (phase, { object }) => {
+        // Whatever was generated, this is taken.
+        if (phase === "validate" && object?.metadata.generateName) object.metadata.name = "taken";
+      },
+    });
+    await raw(api, "POST", maps, { body: configMap("taken") });
+    const { status, headers, body } = await raw(api, "POST", maps, {
+      body: configMap("", { metadata: { generateName: "job-" } }),
+    });
+    expect(status).toBe(409);
+    expect(headers["retry-after"]).toBe("1");
+    expect(body).toMatchObject({
+      reason: "AlreadyExists",
+      message:
+        'configmaps "taken" already exists, the server was not able to generate a unique name for the object',
+      details: { name: "taken", kind: "configmaps", retryAfterSeconds: 1 },
+    });
+  });
+
   it.each([
     ["", "metadata.name: Required value: name or generateName is required"],
     [
