@@ -4,6 +4,8 @@ import { columnNames, created, refusals, row, updateRefusals } from "../kind.tes
 import { certificateSigningRequests } from "./kind.ts";
 
 const kind = certificateSigningRequests;
+const pemOf = (type: string, body: string): string =>
+  `-----BEGIN ${type}-----\n${body}\n-----END ${type}-----\n`;
 const pem = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n";
 const request = Buffer.from(pem).toString("base64");
 const body = {
@@ -66,6 +68,19 @@ describe("a decision", () => {
   test("is not made through status", () => {
     expect(updateRefusals(kind, body, decide("Approved") as never, { subresource: "status" })).toEqual([
       'status.conditions: Forbidden: updates may not add a condition of type "Approved"',
+    ]);
+  });
+
+  test.each([
+    ["nothing", "AAAA", "must contain at least one CERTIFICATE PEM block"],
+    ["a key", pemOf("PRIVATE KEY", "AAAA"), 'only CERTIFICATE PEM blocks are allowed, found "PRIVATE KEY"'],
+    ["no certificate", pemOf("CERTIFICATE", "AAAA"), "found CERTIFICATE PEM block containing 0 certificates"],
+  ])("is a chain of certificates, not %s", (_what, text, why) => {
+    const issue = (csr: CertificateSigningRequest): void => {
+      csr.status = { certificate: Buffer.from(text).toString("base64") };
+    };
+    expect(updateRefusals(kind, body, issue as never, { subresource: "status" })).toEqual([
+      `status.certificate: Invalid value: "<certificate data>": ${why}`,
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { CertificateSigningRequest } from "@coracle/shared/api/generated/certificates-v1.ts";
 import {
   duplicate,
@@ -156,16 +157,27 @@ export function validateRequestStatus(
   }
   if (old.status?.certificate && csr.status?.certificate !== old.status.certificate)
     errors.push(forbiddenField(status.child("certificate"), "updates may not change a certificate once set"));
-  if (csr.status?.certificate) {
-    const text = Buffer.from(csr.status.certificate, "base64").toString("latin1");
-    if (!text.includes("-----BEGIN CERTIFICATE-----"))
-      errors.push(
-        invalidValue(
-          status.child("certificate"),
-          "<certificate data>",
-          "must contain at least one CERTIFICATE PEM block",
-        ),
-      );
-  }
+  const wrong = csr.status?.certificate ? wrongChain(csr.status.certificate) : undefined;
+  if (wrong) errors.push(invalidValue(status.child("certificate"), "<certificate data>", wrong));
   return errors;
+}
+
+const block = /-----BEGIN ([A-Z0-9 ]+)-----\r?\n([^-]*?)-----END \1-----/g;
+
+/** What is wrong with an issued chain, as a client would find when it reads the PEM text. */
+function wrongChain(base64: string): string | undefined {
+  const text = Buffer.from(base64, "base64").toString("latin1");
+  let count = 0;
+  for (const [pem, type, body = ""] of text.matchAll(block)) {
+    if (type !== "CERTIFICATE")
+      return "only CERTIFICATE PEM blocks are allowed, found " + JSON.stringify(type);
+    if (body.includes(":")) return "no PEM block headers are permitted";
+    try {
+      void new X509Certificate(pem);
+      count++;
+    } catch {
+      return "found CERTIFICATE PEM block containing 0 certificates";
+    }
+  }
+  return count === 0 ? "must contain at least one CERTIFICATE PEM block" : undefined;
 }
