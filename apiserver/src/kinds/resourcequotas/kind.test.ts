@@ -45,6 +45,7 @@ describe("limit ranges", () => {
     const limits = [
       { type: "Container", max: { cpu: "2" }, min: { cpu: "100m", memory: "64Mi" } },
       { type: "Pod", max: { cpu: "4" } },
+      { type: "Container", maxLimitRequestRatio: { cpu: "2" } },
     ];
     expect(created(limitRanges, { spec: { limits } })["spec"]).toEqual({
       limits: [
@@ -56,6 +57,7 @@ describe("limit ranges", () => {
           defaultRequest: { cpu: "2", memory: "64Mi" },
         },
         { type: "Pod", max: { cpu: "4" } },
+        { type: "Container", maxLimitRequestRatio: { cpu: "2" } },
       ],
     });
   });
