@@ -1,5 +1,6 @@
 import type { TokenReview } from "@coracle/shared/api/generated/authentication-v1.ts";
 import { invalid, serviceUnavailable } from "@coracle/shared/errors.ts";
+import { withAuthenticatedGroup } from "../../authn/groups.ts";
 import type { UserInfo } from "../../request.ts";
 import { path, required } from "../field.ts";
 import { defineReview, type Answer } from "./review.ts";
@@ -26,7 +27,7 @@ const answerToken: Answer = async (registry, _call, review) => {
   review["status"] = verified
     ? {
         authenticated: true,
-        user: shown(verified.user),
+        user: shown(withAuthenticatedGroup(verified.user)),
         ...(verified.audiences.length > 0 ? { audiences: verified.audiences } : {}),
       }
     : { user: {}, error: "[invalid bearer token]" };

@@ -64,7 +64,7 @@ describe("reviews", () => {
       raw(api, "POST", `${authentication}/tokenreviews`, { body: { spec: { token } } });
     expect((await review("good")).body["status"]).toMatchObject({
       authenticated: true,
-      user: { username: "jane" },
+      user: { username: "jane", groups: ["dev", "system:authenticated"] },
     });
     expect((await review("bad")).body["status"]).not.toHaveProperty("authenticated");
     expect((await review("")).body).toMatchObject({ code: 422 });
