@@ -10,7 +10,9 @@ import type { Authorize, Call, Registry } from "../registry/registry.ts";
 import { respondStatus } from "../registry/respond.ts";
 import { route } from "../registry/route.ts";
 import { audited } from "./audited.ts";
+import { allottedMs, within } from "./deadline.ts";
 import type { InFlight } from "./in-flight.ts";
+import { prettified } from "./pretty.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
 export type Authenticate = (request: ApiRequest) => UserInfo | Promise<UserInfo>;
@@ -97,16 +99,19 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
   const { request, info } = arrived;
   let flow: Flow | undefined;
   try {
+    const allotted = allottedMs(request, info);
     const user = await identify(parts, arrived, (who) => (flow = parts.classify?.(who, info)));
     const leave = parts.inFlight?.enter(user, info);
     try {
       const annotate = annotateOn(arrived.record);
-      return inFlow(flow, await withAnnotations(annotate, () => serve(parts, { request, info, user })));
+      const work = withAnnotations(annotate, () => serve(parts, { request, info, user }));
+      return inFlow(flow, prettified(request, await within(allotted, work)));
     } finally {
       leave?.();
     }
   } catch (error) {
-    return inFlow(flow, respondStatus(request, asApiError(parts, request, error).status));
+    const refusal = respondStatus(request, asApiError(parts, request, error).status);
+    return inFlow(flow, prettified(request, refusal));
   }
 }
 

@@ -55,12 +55,15 @@ const unitNanos: Record<string, bigint> = {
 };
 
 /** A Go duration such as `1h30m`, in Go's own form (`1h30m0s`). @throws Error */
-export function canonicalDuration(text: string): string {
+export const canonicalDuration = (text: string): string => formatDuration(durationNanos(text));
+
+/** The nanoseconds of a Go duration. @throws Error */
+export function durationNanos(text: string): bigint {
   const body = /^([+-]?)((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)
     ? text.replace(/^[+-]/, "")
     : undefined;
   if (body === undefined) {
-    if (/^[+-]?0$/.test(text)) return "0s";
+    if (/^[+-]?0$/.test(text)) return 0n;
     throw new Error(`time: invalid duration ${JSON.stringify(text)}`);
   }
   let nanos = 0n;
@@ -71,7 +74,7 @@ export function canonicalDuration(text: string): string {
     nanos +=
       BigInt(whole || "0") * scale + (BigInt(fraction || "0") * scale) / 10n ** BigInt(fraction.length);
   }
-  return formatDuration(text.startsWith("-") ? -nanos : nanos);
+  return text.startsWith("-") ? -nanos : nanos;
 }
 
 /** Nanoseconds as Go prints a duration. */
