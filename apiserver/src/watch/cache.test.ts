@@ -96,6 +96,29 @@ describe("reading", () => {
     expect(cache.list("pods", { atRevision: at + 1 }).items).toHaveLength(2);
     expect(code(() => cache.list("pods", { atRevision: at + 100 }))).toBe(504);
   });
+
+  it("lets pages grow old, also those of a resource that stays as it was", async () => {
+    let minutes = 0;
+    const cache = await open({ historyMs: 5 * 60_000, now: () => minutes * 60_000 });
+    await store.create(key("a"), body("a"));
+    await settled(cache);
+    const at = cache.revision;
+    const other = async (name: string): Promise<void> => {
+      await store.create(key(name, "default", "leases"), body(name));
+      await settled(cache);
+    };
+    minutes = 1;
+    await other("one");
+    minutes = 5;
+    await other("two");
+    expect(cache.list("pods", { atRevision: at }).items).toHaveLength(1);
+    minutes = 7;
+    await other("three");
+    expect(code(() => cache.list("pods", { atRevision: at }))).toBe(410);
+    expect(cache.list("pods", { atRevision: cache.revision }).items).toHaveLength(1);
+    // Its changes are all remembered: who watches since then has missed nothing.
+    expect(code(() => cache.watch("pods", { after: at, signal: stop.signal }))).toBe("done");
+  });
 });
 
 describe("watching", () => {

@@ -61,6 +61,8 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
   let revision = 0;
   /** Changes up to here were never seen one by one. */
   let startRevision = 0;
+  /** Before this revision is history: no list shows it, not even of a resource that has not changed since. */
+  let outdated = 0;
   let bytes = 0;
   let historyBytes = 0;
 
@@ -93,11 +95,9 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
   const trimHistory = (): void => {
     const now = settings.now();
     for (let oldest = history.at(0); oldest; oldest = history.at(0)) {
-      const keep =
-        history.length <= settings.historyEvents &&
-        historyBytes <= settings.historyBytes &&
-        now - oldest.at <= settings.historyMs;
-      if (keep) return;
+      const isOld = now - oldest.at > settings.historyMs;
+      if (!isOld && history.length <= settings.historyEvents && historyBytes <= settings.historyBytes) return;
+      if (isOld) outdated = oldest.event.revision;
       history.shift();
       historyBytes -= oldest.bytes;
       forgetOldest(oldest.owner);
@@ -215,6 +215,7 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
     list(resource, listOptions = {}) {
       const at = listOptions.atRevision;
       if (at !== undefined && at > revision) throw tooLarge(at, revision);
+      if (at !== undefined && at < outdated) throw tooOld(at, outdated);
       return listFrom(resourceOf(resource), revision, listOptions);
     },
     all(resource) {
