@@ -64,6 +64,10 @@ describe("NodeRestriction", () => {
       "can only update pod status for pods with spec.nodeName set to itself",
     );
     expect(await write(status("n1", { a: "b" }))).toContain("cannot update labels through pod status");
+    const claims = { status: { resourceClaimStatuses: [{ name: "a", resourceClaimName: "b" }] } };
+    expect(await write({ ...status("n1"), object: { ...pod("n1"), ...claims } })).toContain(
+      "cannot update resource claim statuses",
+    );
     expect(await write({ to: "pods", old: pod("n1"), operation: "DELETE" })).toBe("admitted");
     expect(await write({ to: "pods", old: pod("n2"), operation: "DELETE" })).toContain(
       "can only delete pods",
@@ -108,6 +112,13 @@ describe("NodeRestriction", () => {
     expect(await write({ to: "csinodes.storage.k8s.io", object: { metadata: { name: "n2" } } })).toContain(
       "CSINode",
     );
+    const slice = (nodeName: string) => ({ metadata: { name: "s" }, spec: { nodeName } });
+    const slices = "resourceslices.resource.k8s.io";
+    expect(await write({ to: slices, object: slice("n1") })).toBe("admitted");
+    expect(await write({ to: slices, object: slice("n2") })).toContain(
+      "can only create ResourceSlice with the same NodeName as the requesting node",
+    );
+    expect(await write({ to: slices, old: slice("n2"), operation: "DELETE" })).toContain("can only delete");
   });
 
   it("gives a node tokens only for pods that run on it", async () => {

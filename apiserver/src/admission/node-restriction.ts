@@ -6,6 +6,7 @@ import type {
   Pod,
   Volume,
 } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ResourceSlice } from "@coracle/shared/api/generated/resource-v1.ts";
 import type { CSIDriver } from "@coracle/shared/api/generated/storage-v1.ts";
 import { nodeOfUser } from "../authz/node.ts";
 import {
@@ -50,6 +51,10 @@ const rules: Readonly<Record<string, Rule>> = {
     if (labels(oldObjectOf<Pod>(a)) !== labels(objectOf<Pod>(a))) {
       throw refuse(a, `node ${q(node)} cannot update labels through pod status`);
     }
+    const claims = (p: Pod | undefined): string => JSON.stringify(p?.status?.resourceClaimStatuses ?? []);
+    if (claims(oldObjectOf<Pod>(a)) !== claims(objectOf<Pod>(a))) {
+      throw refuse(a, `node ${q(node)} cannot update resource claim statuses`);
+    }
   },
   "pods/eviction": (a, node, ctx) =>
     demandOwn(a, node, cached<Pod>(ctx, "pods", a.namespace, a.name), "evict pods"),
@@ -74,6 +79,14 @@ const rules: Readonly<Record<string, Rule>> = {
       throw refuse(a, 'can only access leases in the "kube-node-lease" system namespace');
     }
     demandName(a, node, "can only access node lease with the same name as the requesting node");
+  },
+  "resourceslices.resource.k8s.io": (a, node) => {
+    // Others are not the node's to name: the authorizer refuses to change them.
+    if (a.operation !== "CREATE" && a.operation !== "DELETE") return;
+    const slice = a.operation === "CREATE" ? objectOf<ResourceSlice>(a) : oldObjectOf<ResourceSlice>(a);
+    if (slice?.spec?.nodeName === node) return;
+    const verb = a.operation.toLowerCase();
+    throw refuse(a, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`);
   },
   "csinodes.storage.k8s.io": (a, node) =>
     demandName(a, node, "can only access CSINode with the same name as the requesting node"),
@@ -107,6 +120,7 @@ function createPod(a: Attributes, node: string): void {
     throw refuse(a, `node ${q(node)} can not create pods that reference ${what}`);
   };
   if (spec?.serviceAccountName) refers("a service account");
+  if (spec?.resourceClaims?.length) refers("resourceclaims");
   for (const volume of spec?.volumes ?? []) {
     if (volume.secret || volume.projected?.sources?.some((s) => s.secret)) refers("secrets");
     if (volume.configMap || volume.projected?.sources?.some((s) => s.configMap)) refers("configmaps");

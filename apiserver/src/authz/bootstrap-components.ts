@@ -20,6 +20,8 @@ export const nodeRules: readonly PolicyRule[] = [
   may(read, "storage.k8s.io", "csidrivers"),
   may(read, "storage.k8s.io", "storageclasses"),
   may(read, "node.k8s.io", "runtimeclasses"),
+  may("get", "resource.k8s.io", "resourceclaims"),
+  may("deletecollection", "resource.k8s.io", "resourceslices"),
 ];
 
 const delegatedAuth = [

@@ -1,4 +1,5 @@
 import type { Pod, PersistentVolume, Volume } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ResourceSlice } from "@coracle/shared/api/generated/resource-v1.ts";
 import type { VolumeAttachment } from "@coracle/shared/api/generated/storage-v1.ts";
 import type { CachedObject, CacheEvent, WatchCache } from "../watch/cache.ts";
 
@@ -13,9 +14,13 @@ export const vertex = (resource: string, namespace: string, name: string): strin
   `${resource}/${namespace}/${name}`;
 
 const attachments = "volumeattachments.storage.k8s.io";
+const slices = "resourceslices.resource.k8s.io";
+const claims = "resourceclaims.resource.k8s.io";
+/** What leads from a node to other objects. */
+const followed = ["pods", attachments, slices];
 
 /**
- * Follows pods, volumes, claims and attachments. An object is reached from a node through its pods, and a claim's volume
+ * Follows pods, volumes, claims, attachments and slices of devices. An object is reached from a node through its pods, and a claim's volume
  * through the claim; counts let a reference end with the last pod that has it.
  */
 export function createNodeGraph(cache: Pick<WatchCache, "all" | "onChange" | "get">): NodeGraph {
@@ -33,6 +38,10 @@ export function createNodeGraph(cache: Pick<WatchCache, "all" | "onChange" | "ge
 
   const edges = (object: CachedObject): { node: string; ids: readonly string[] } => {
     if (object.key.resource === "pods") return podEdges(object.object);
+    if (object.key.resource === slices) {
+      const slice = object.object as unknown as ResourceSlice;
+      return { node: slice.spec.nodeName ?? "", ids: [vertex(slices, "", object.key.name)] };
+    }
     const { spec } = object.object as unknown as VolumeAttachment;
     return { node: spec.nodeName, ids: [vertex(attachments, "", object.key.name)] };
   };
@@ -51,7 +60,7 @@ export function createNodeGraph(cache: Pick<WatchCache, "all" | "onChange" | "ge
 
   const close = cache.onChange(({ type, current, previous }: CacheEvent) => {
     const { resource } = current.key;
-    if (resource === "pods" || resource === attachments) {
+    if (followed.includes(resource)) {
       if (previous && type === "MODIFIED" && sameEdges(edges(previous), edges(current))) return;
       if (previous) change(previous, -1);
       if (type !== "DELETED") change(current, 1);
@@ -60,7 +69,7 @@ export function createNodeGraph(cache: Pick<WatchCache, "all" | "onChange" | "ge
       if (type !== "DELETED") setVolume(current, true);
     }
   });
-  for (const resource of ["pods", attachments]) for (const o of cache.all(resource)) change(o, 1);
+  for (const resource of followed) for (const o of cache.all(resource)) change(o, 1);
   for (const object of cache.all("persistentvolumes")) setVolume(object, true);
 
   const direct = (node: string, id: string): boolean => (references.get(id)?.get(node) ?? 0) > 0;
@@ -120,8 +129,10 @@ function podEdges(pod: Pod): { node: string; ids: readonly string[] } {
     }
   }
   for (const volume of pod.spec?.volumes ?? []) volumeEdges(volume, pod.metadata.name ?? "", add);
-  for (const claim of pod.spec?.resourceClaims ?? [])
-    add("resourceclaims.resource.k8s.io", claim.resourceClaimName);
+  for (const claim of pod.spec?.resourceClaims ?? []) add(claims, claim.resourceClaimName);
+  // Those made from templates.
+  for (const claim of pod.status?.resourceClaimStatuses ?? []) add(claims, claim.resourceClaimName);
+  add(claims, pod.status?.extendedResourceClaimStatus?.resourceClaimName);
   return { node, ids: [...ids] };
 }
 

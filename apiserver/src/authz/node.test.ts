@@ -106,6 +106,31 @@ it("lets a node read what its pods name, as long as they are there", async () =>
   expect(may("get", "secrets", "vol")).toBe(false);
 });
 
+it("lets a node write its own slices of devices, and read the claims of its pods", async () => {
+  const group = { group: "resource.k8s.io", namespace: "" };
+  const slice = (name: string, nodeName: string) =>
+    cluster.put("resourceslices.resource.k8s.io", { metadata: { name }, spec: { nodeName } });
+  await slice("mine", "n1");
+  await slice("theirs", "n2");
+  expect(may("create", "resourceslices", "", group)).toBe(true);
+  expect(may("update", "resourceslices", "mine", group)).toBe(true);
+  expect(may("delete", "resourceslices", "theirs", group)).toBe(false);
+  const all = (fieldSelector: string) =>
+    ask("deletecollection", "resourceslices", "", { ...group, fieldSelector });
+  expect(all("spec.driver=a,spec.nodeName=n1")?.allowed).toBe(true);
+  expect(all("spec.nodeName=n2")?.reason).toBe(
+    "can only list/watch/deletecollection resourceslices with nodeName field selector",
+  );
+  const reads = (name: string): boolean =>
+    may("get", "resourceclaims", name, { ...group, namespace: "default" });
+  await cluster.put("pods", {
+    metadata: { name: "p", namespace: "default" },
+    spec: { nodeName: "n1", containers: [], resourceClaims: [{ name: "a", resourceClaimName: "shared" }] },
+    status: { resourceClaimStatuses: [{ name: "b", resourceClaimName: "p-b-x" }] },
+  });
+  expect([reads("shared"), reads("p-b-x"), reads("other")]).toEqual([true, true, false]);
+});
+
 it("follows a claim to its volume and the volume's secret", async () => {
   await pod("p", "n1", { volumes: [{ name: "d", persistentVolumeClaim: { claimName: "claim" } }] });
   const volume = (claim?: string) =>

@@ -69,6 +69,8 @@ function decide(node: string, info: RequestInfo, related: Related): Decision | u
       return decideNodes(node, info);
     case "leases.coordination.k8s.io":
       return decideLease(node, info);
+    case "resourceslices.resource.k8s.io":
+      return decideSlices(node, info, related);
     case "csinodes.storage.k8s.io":
       return ownObject(node, info, "CSINode");
     default:
@@ -81,6 +83,30 @@ function decidePods(node: string, info: RequestInfo, related: Related): Decision
   if (info.verb !== "list" && info.verb !== "watch") return undefined;
   if (selectsNode(info, node) || info.name) return info.name ? related(node, info, "list", "watch") : allowed;
   return no("can only list/watch pods with spec.nodeName field selector");
+}
+
+/** A node's own slices: NodeRestriction sees to it that it makes no others. */
+function decideSlices(node: string, info: RequestInfo, related: Related): Decision {
+  if (info.subresource) return no("cannot authorize ResourceSlice subresources");
+  switch (info.verb) {
+    case "create":
+      return allowed;
+    case "get":
+    case "update":
+    case "patch":
+    case "delete":
+      return related(node, info, "get", "update", "patch", "delete");
+    case "list":
+    case "watch":
+    case "deletecollection":
+      return selectsNode(info, node)
+        ? allowed
+        : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
+    default:
+      return no(
+        "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
+      );
+  }
 }
 
 const selectsNode = (info: RequestInfo, node: string): boolean =>

@@ -33,6 +33,7 @@ const order = [
   "node.k8s.io",
   "discovery.k8s.io",
   "flowcontrol.apiserver.k8s.io",
+  "resource.k8s.io",
 ];
 const rank = (group: string): number => {
   const at = order.indexOf(group);

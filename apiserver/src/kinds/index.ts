@@ -14,6 +14,7 @@ import { csiStorageCapacities } from "./csistoragecapacities/kind.ts";
 import { customResourceDefinitions } from "./customresourcedefinitions/kind.ts";
 import { daemonSets } from "./daemonsets/kind.ts";
 import { deployments } from "./deployments/kind.ts";
+import { deviceClasses } from "./deviceclasses/kind.ts";
 import { endpoints } from "./endpoints/kind.ts";
 import { endpointSlices } from "./endpointslices/kind.ts";
 import { events, eventsV1 } from "./events/kind.ts";
@@ -40,7 +41,10 @@ import { priorityClasses } from "./priorityclasses/kind.ts";
 import { priorityLevelConfigurations } from "./prioritylevelconfigurations/kind.ts";
 import { replicaSets } from "./replicasets/kind.ts";
 import { replicationControllers } from "./replicationcontrollers/kind.ts";
+import { resourceClaims } from "./resourceclaims/kind.ts";
+import { resourceClaimTemplates } from "./resourceclaimtemplates/kind.ts";
 import { resourceQuotas } from "./resourcequotas/kind.ts";
+import { resourceSlices } from "./resourceslices/kind.ts";
 import { roleBindings } from "./rolebindings/kind.ts";
 import { roles } from "./roles/kind.ts";
 import { runtimeClasses } from "./runtimeclasses/kind.ts";
@@ -130,6 +134,10 @@ export const kinds: readonly Kind[] = [
   endpointSlices,
   flowSchemas,
   priorityLevelConfigurations,
+  deviceClasses,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
   nodeMetrics,
   podMetrics,
 ];

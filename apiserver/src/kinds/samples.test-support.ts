@@ -21,6 +21,7 @@ const webhook = {
 const storage = { accessModes: ["ReadWriteOnce"] };
 const role = [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }];
 const view = { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "sample" };
+const deviceRequest = { name: "gpu", exactly: { deviceClassName: "sample" } };
 const matchConstraints = { resourceRules: [rule] };
 
 export interface Sample {
@@ -188,5 +189,24 @@ export const samples: Readonly<Record<string, Sample>> = {
   },
   "PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io": {
     body: { spec: { type: "Limited", limited: { limitResponse: { type: "Reject" } } } },
+  },
+  "DeviceClass.resource.k8s.io": {
+    body: { spec: { selectors: [{ cel: { expression: 'device.driver == "a.example.com"' } }] } },
+  },
+  "ResourceClaim.resource.k8s.io": { body: { spec: { devices: { requests: [deviceRequest] } } } },
+  "ResourceClaimTemplate.resource.k8s.io": {
+    body: { spec: { spec: { devices: { requests: [deviceRequest] } } } },
+  },
+  "ResourceSlice.resource.k8s.io": {
+    body: {
+      spec: {
+        driver: "a.example.com",
+        pool: { name: "n", generation: 1, resourceSliceCount: 1 },
+        nodeName: "n",
+        devices: [
+          { name: "d", attributes: { model: { string: "x" } }, capacity: { memory: { value: "1024Mi" } } },
+        ],
+      },
+    },
   },
 };

@@ -8,7 +8,7 @@ import { registerQuantity } from "./quantity.ts";
 import { registerSemver } from "./semver.ts";
 import { registerStrings } from "./strings.ts";
 import { registerUrls } from "./urls.ts";
-import { rootNames, rewriteStructs } from "./tokens.ts";
+import { rewriteHas, rewriteStructs, rootNames } from "./tokens.ts";
 
 /** An expression ready to be run many times. */
 export interface Program {
@@ -58,7 +58,7 @@ export function commonEnvironment(): Environment {
  */
 export function compile(environment: Environment, expression: string): Program {
   try {
-    const parsed = environment.parse(rewriteStructs(expression));
+    const parsed = environment.parse(rewriteHas(rewriteStructs(expression)));
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new Error("invalid expression");
     const names = rootNames(expression);

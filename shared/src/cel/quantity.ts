@@ -22,7 +22,7 @@ const suffixes: Readonly<Record<string, bigint>> = {
 };
 const nano = 10n ** 9n;
 
-class Quantity {
+export class Quantity {
   readonly nanos: bigint;
   constructor(nanos: bigint) {
     this.nanos = nanos;
@@ -30,7 +30,7 @@ class Quantity {
 }
 
 /** @throws Error when it is not a quantity */
-function parse(text: string): Quantity {
+export function parseQuantity(text: string): Quantity {
   const canonical = canonicalQuantity(text);
   const match = /^(-?\d+)(?:e(-?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(canonical);
   if (!match) throw new Error(`quantity parse error: ${text}`);
@@ -41,7 +41,7 @@ function parse(text: string): Quantity {
 
 const isQuantity = (text: string): boolean => {
   try {
-    parse(text);
+    parseQuantity(text);
     return true;
   } catch {
     return false;
@@ -57,7 +57,7 @@ export function registerQuantity(environment: Environment): void {
   const whole = (n: bigint): Quantity => new Quantity(n * nano);
   environment
     .registerType(type, Quantity)
-    .registerFunction(`quantity(string): ${type}`, parse)
+    .registerFunction(`quantity(string): ${type}`, parseQuantity)
     .registerFunction("isQuantity(string): bool", isQuantity)
     .registerFunction(`${type}.sign(): int`, (q: Quantity) => compare(q, new Quantity(0n)))
     .registerFunction(`${type}.isInteger(): bool`, (q: Quantity) => q.nanos % nano === 0n)

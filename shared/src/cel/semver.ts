@@ -1,7 +1,7 @@
 /** `semver("1.2.3")`: versions by the rules of Semantic Versioning 2.0. */
 import type { Environment } from "./library.ts";
 
-class Semver {
+export class Semver {
   readonly numbers: readonly [bigint, bigint, bigint];
   readonly pre: readonly string[];
   constructor(numbers: readonly [bigint, bigint, bigint], pre: readonly string[]) {
@@ -23,7 +23,7 @@ function normalize(text: string): string {
   return parts.join(".") + rest;
 }
 
-function parse(text: string): Semver {
+export function parseSemver(text: string): Semver {
   const match = form.exec(text);
   if (!match) throw new Error(`No valid semantic version: ${JSON.stringify(text)}`);
   const [, major = "0", minor = "0", patch = "0", pre] = match;
@@ -54,9 +54,9 @@ export function registerSemver(environment: Environment): void {
   const type = "kubernetes.Semver";
   environment
     .registerType(type, Semver)
-    .registerFunction(`semver(string): ${type}`, parse)
+    .registerFunction(`semver(string): ${type}`, parseSemver)
     .registerFunction(`semver(string, bool): ${type}`, (text: string, loose: boolean) =>
-      parse(loose ? normalize(text) : text),
+      parseSemver(loose ? normalize(text) : text),
     )
     .registerFunction("isSemver(string): bool", (text: string) => form.test(text))
     .registerFunction("isSemver(string, bool): bool", (text: string, loose: boolean) =>

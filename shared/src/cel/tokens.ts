@@ -79,3 +79,36 @@ function structEnd(all: readonly Token[], start: number): number | undefined {
   while (all[i]?.text === "." && all[i + 1]?.kind === "name") i += 2;
   return all[i]?.text === "{" ? i : undefined;
 }
+
+/**
+ * Writes `has(a["b"].c)` as `(a["b"].?c.hasValue())`: the library's own macro knows names and fields alone.
+ * Positions behind it move by a few characters.
+ */
+export function rewriteHas(expression: string): string {
+  if (!/\bhas\b/.test(expression)) return expression;
+  const all = [...tokens(expression)];
+  let out = "";
+  let copied = 0;
+  all.forEach((token, i) => {
+    const end = token.text === "has" && all[i - 1]?.text !== "." ? callEnd(all, i + 1) : undefined;
+    const [dot, field, close] = end === undefined ? [] : all.slice(end - 2, end + 1);
+    if (end === undefined || dot?.text !== "." || field?.kind !== "name" || !close) return;
+    const indexed = all.slice(i + 2, end - 2).some(({ text }) => text === "[" || text === "(");
+    if (!indexed || token.start < copied) return;
+    const name = field.text;
+    out += `${expression.slice(copied, token.start)}${expression.slice(token.start + 3, dot.start)}.?${name}.hasValue()`;
+    copied = close.start;
+  });
+  return out + expression.slice(copied);
+}
+
+/** The index of the parenthesis that closes the one at `start`. */
+function callEnd(all: readonly Token[], start: number): number | undefined {
+  if (all[start]?.text !== "(") return undefined;
+  const open: string[] = [];
+  for (let i = start; i < all.length; i++) {
+    if (all[i]?.kind === "punctuation") track(open, all[i]?.text ?? "");
+    if (open.length === 0) return i;
+  }
+  return undefined;
+}

@@ -1,4 +1,5 @@
 import type { PersistentVolumeClaim, Pod, Service } from "../api/generated/core-v1.ts";
+import type { ResourceClaim } from "../api/generated/resource-v1.ts";
 import type { KubeObject } from "../meta/object.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../meta/pods.ts";
 import { parseQuantity, quantityOf, quantityOfMillis, type Quantity } from "../meta/quantity.ts";
@@ -25,6 +26,9 @@ export function usageOf(storage: string, object: KubeObject): Usage {
   if (storage === "services") Object.assign(usage, serviceUsage(object as unknown as Service));
   if (storage === "persistentvolumeclaims") {
     Object.assign(usage, claimUsage(object as unknown as PersistentVolumeClaim));
+  }
+  if (storage === "resourceclaims.resource.k8s.io") {
+    Object.assign(usage, deviceUsage(object as unknown as ResourceClaim));
   }
   return usage;
 }
@@ -80,4 +84,23 @@ function claimUsage(claim: PersistentVolumeClaim): Record<string, Quantity> {
         }
       : {}),
   };
+}
+
+const deviceSuffix = ".deviceclass.resource.k8s.io/devices";
+/** How many devices a claim can be given at most: what "all of them" counts as. */
+const maxDevices = 32;
+
+/** Of alternatives, only one of which is given, each class counts with its largest. */
+function deviceUsage({ spec }: ResourceClaim): Record<string, Quantity> {
+  const counts: Record<string, number> = {};
+  for (const { exactly, firstAvailable } of spec?.devices?.requests ?? []) {
+    const largest: Record<string, number> = {};
+    for (const request of [...(exactly ? [exactly] : []), ...(firstAvailable ?? [])]) {
+      const count = request.allocationMode === "All" ? maxDevices : (request.count ?? 1);
+      const name = `${request.deviceClassName}${deviceSuffix}`;
+      largest[name] = Math.max(largest[name] ?? 0, count);
+    }
+    for (const [name, count] of Object.entries(largest)) counts[name] = (counts[name] ?? 0) + count;
+  }
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, quantityOf(count)]));
 }

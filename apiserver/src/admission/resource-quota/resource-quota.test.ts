@@ -157,6 +157,23 @@ describe("ResourceQuota", () => {
     });
   });
 
+  it("counts the devices that claims may get, by class", async () => {
+    const devices = "gpu.deviceclass.resource.k8s.io/devices";
+    await quota({ [devices]: "40" });
+    const ask = (requests: object[]) =>
+      create(
+        { metadata: { name: "c", namespace: "ns" }, spec: { devices: { requests } } },
+        "resourceclaims.resource.k8s.io",
+      );
+    const two = { name: "x", deviceClassName: "gpu", count: 2 };
+    const all = { exactly: { deviceClassName: "gpu", allocationMode: "All" } };
+    expect(await ask([all, { firstAvailable: [two, { ...two, count: 5 }] }])).toBe("admitted");
+    expect(await used()).toEqual({ [devices]: "37" });
+    expect(await ask([{ exactly: two }, { exactly: two }])).toContain(
+      `requested: ${devices}=4, used: ${devices}=37`,
+    );
+  });
+
   it("counts only pods within its scopes", async () => {
     await quota({ pods: "0" }, { scopes: ["BestEffort"] }, "best");
     await quota(

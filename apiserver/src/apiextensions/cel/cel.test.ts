@@ -45,6 +45,11 @@ describe("Kubernetes' functions in expressions", () => {
     ["self.?b.optMap(x, x + 1).orValue(5)", { a: 1 }, 5],
     ["duration('90m').getHours() == 1 && timestamp('2024-01-01T00:00:00Z').getFullYear() == 2024", {}, true],
     ["has(self.a) && !has(self.b)", { a: null }, true],
+    [
+      "has(self.l[0].a) && !has(self.m['x'].b) && self.l.all(i, has(i.a))",
+      { l: [{ a: 1 }], m: { x: {} } },
+      true,
+    ],
     ["type(self.a) == int && type(self.s) == string", { a: 1, s: "" }, true],
   ])("%s", (expression, self, result) => {
     expect(run(expression, self)).toEqual(result);

@@ -9,6 +9,7 @@ import {
 } from "../../registry/field.ts";
 import { check, dnsSubdomain, qualifiedName } from "../shared/names.ts";
 import { familyOf, ipAddress } from "../shared/net.ts";
+import { validateClaimStatuses } from "../shared/pod/validate-claims.ts";
 
 const status = path("status");
 const systemConditions = new Set(["PodScheduled", "Ready", "Initialized"]);
@@ -29,7 +30,16 @@ export function validatePodStatusUpdate(pod: Pod, old: Pod): FieldError[] {
   const { qosClass } = pod.status ?? {};
   if (qosClass && old.status?.qosClass && qosClass !== old.status.qosClass)
     errors.push(immutable(status.child("qosClass"), qosClass));
-  return [...errors, ...validateAllStates(pod, old), ...validateAddresses(pod)];
+  return [
+    ...errors,
+    ...validateAllStates(pod, old),
+    ...validateClaimStatuses(
+      pod.status?.resourceClaimStatuses,
+      pod.spec,
+      status.child("resourceClaimStatuses"),
+    ),
+    ...validateAddresses(pod),
+  ];
 }
 
 function validateAllStates(pod: Pod, old: Pod): FieldError[] {

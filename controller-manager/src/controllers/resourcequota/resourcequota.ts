@@ -4,6 +4,7 @@ import {
   persistentVolumeClaims,
   pods,
   replicationControllers,
+  resourceClaims,
   resourceQuotas,
   secrets,
   services,
@@ -40,6 +41,7 @@ const CACHED = [
   configMaps,
   secrets,
   replicationControllers,
+  resourceClaims,
   resourceQuotas,
 ] as const satisfies readonly Resource<unknown>[];
 

@@ -19,6 +19,7 @@ import {
 import { ipAddress } from "../net.ts";
 import { validateLabels } from "../selector.ts";
 import { validatePodLevelResources, validateResourceName, validateResourceValue } from "./resources.ts";
+import { validatePodClaims } from "./validate-claims.ts";
 import { validateContainers } from "./validate-container.ts";
 import { validateAffinity, validateTolerations, validateTopologySpread } from "./validate-scheduling.ts";
 import { validatePodSecurityContext } from "./validate-security.ts";
@@ -48,7 +49,7 @@ export function validatePodSpec(spec: PodSpec | undefined, path: Path, podName =
     ...validateGates(spec, path),
     ...validateOverhead(spec, path.child("overhead")),
     ...validatePodLevelResources(spec, path.child("resources")),
-    ...validateClaims(spec, path.child("resourceClaims")),
+    ...validatePodClaims(spec.resourceClaims, podName, path.child("resourceClaims")),
     ...validateOS(spec, path),
   ];
 }
@@ -165,28 +166,6 @@ const validateOverhead = (spec: PodSpec, path: Path): FieldError[] =>
     ...validateResourceName(name, path.key(name)),
     ...validateResourceValue(name, value, path.key(name)),
   ]);
-
-function validateClaims(spec: PodSpec, path: Path): FieldError[] {
-  const seen = new Set<string>();
-  return (spec.resourceClaims ?? []).flatMap((claim, i) => {
-    const at = path.index(i);
-    const errors = claim.name ? check(dnsLabel, claim.name, at.child("name")) : [required(at.child("name"))];
-    if (seen.has(claim.name)) errors.push(duplicate(at.child("name"), claim.name));
-    seen.add(claim.name);
-    const sources = [claim.resourceClaimName, claim.resourceClaimTemplateName].filter((s) => s !== undefined);
-    if (sources.length !== 1)
-      errors.push(
-        invalidValue(
-          at,
-          claim,
-          sources.length === 0
-            ? "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-            : "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
-        ),
-      );
-    return errors;
-  });
-}
 
 function validateOS(spec: PodSpec, path: Path): FieldError[] {
   if (!spec.os) return [];
