@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Node, NodeStatus } from "@coracle/shared/api/generated/core-v1.ts";
-import { nodes, pods as podResource, services } from "@coracle/shared/api/resources.ts";
+import { nodes, pods as podResource, runtimeClasses, services } from "@coracle/shared/api/resources.ts";
 import { connectBus } from "@coracle/shared/bus/connect.ts";
 import { escapeToken, nodeIdentity } from "@coracle/shared/bus/subjects.ts";
 import { createEventRecorder } from "@coracle/shared/client/events.ts";
@@ -99,6 +99,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const nodeCache = informers.for(nodes);
   const podCache = informers.for(podResource, { shard: name });
   const serviceCache = informers.for(services);
+  const classCache = informers.for(runtimeClasses);
 
   const storage = createNodeStorage({ here, engine: enginePath(here, mounts) });
   const network = hollow
@@ -135,6 +136,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     client,
     events,
     services: () => serviceCache.list(),
+    handlers: { classOf: (className) => classCache.get(className), known: info.handlers },
     admit(pod, manager) {
       const node = nodeCache.get(name);
       const others = [...manager.runs()]
@@ -181,6 +183,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
       maxPods: config.maxPods,
       reserved,
       images: await runtime.listImages(),
+      handlers: info.handlers,
       notReady: network.ready
         ? upkeep?.notReady()
         : "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:the node has no pod range yet",

@@ -214,6 +214,7 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
     },
     image: spec.image ?? "",
     sandbox: sandbox.id,
+    handler: sandbox.labels[LABEL.handler],
     hostIpc: pod.spec?.hostIPC === true,
     pid: pidOf(input),
     ...(spec.command?.length ? { command: spec.command.map((part) => expand(part, lookup)) } : {}),

@@ -15,6 +15,8 @@ export const LABEL = {
   hash: "io.coracle.hash",
   /** The resources a container was made with. */
   resources: "io.coracle.resources",
+  /** The engine's handler that a sandbox runs by. */
+  handler: "io.coracle.handler",
   grace: "io.coracle.grace-seconds",
   /** The static pod's manifest, so that it can be told from the API's pods. */
   source: "io.coracle.source",

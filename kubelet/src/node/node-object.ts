@@ -82,6 +82,7 @@ export interface StatusInput {
   readonly maxPods: number;
   readonly reserved: Reserved;
   readonly images: readonly ImageInfo[];
+  readonly handlers: readonly string[];
   /** Undefined when pods can be run; else why not. */
   readonly notReady: string | undefined;
   readonly pressures: readonly NodeCondition[];
@@ -125,7 +126,10 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     images: imagesOf(input.images),
     nodeInfo: input.machine.nodeInfo,
     features: { supplementalGroupsPolicy: false },
-    runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: false, userNamespaces: false } }],
+    runtimeHandlers: ["", ...input.handlers].map((name) => ({
+      name,
+      features: { recursiveReadOnlyMounts: false, userNamespaces: false },
+    })),
   };
 }
 

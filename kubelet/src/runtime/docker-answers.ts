@@ -7,6 +7,7 @@ export interface EngineInfo {
   readonly OperatingSystem?: string;
   readonly SecurityOptions?: readonly string[] | null;
   readonly DockerRootDir?: string;
+  readonly Runtimes?: Readonly<Record<string, unknown>> | null;
 }
 
 /** The engine's zero time is in the year 1. */

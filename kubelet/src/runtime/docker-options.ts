@@ -24,6 +24,7 @@ export function sandboxOptions(spec: SandboxSpec, minOomScore: number): Containe
     // The engine refuses a host name for a container that takes another's network, and with it its name.
     ...(joined ? {} : { Hostname: spec.hostname }),
     HostConfig: {
+      ...(spec.handler ? { Runtime: spec.handler } : {}),
       NetworkMode: joined ? `container:${joined}` : "none",
       IpcMode: spec.hostIpc ? "host" : "shareable",
       PidMode: spec.hostPid ? "host" : "",
@@ -105,6 +106,7 @@ export function containerOptions(spec: ContainerSpec, minOomScore: number): Cont
     // Health checks are the pod's probes; an image's own would only cost.
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
+      ...(spec.handler ? { Runtime: spec.handler } : {}),
       NetworkMode: `container:${spec.sandbox}`,
       IpcMode: spec.hostIpc ? "host" : `container:${spec.sandbox}`,
       PidMode: pid,

@@ -104,6 +104,7 @@ export function createDockerRuntime(kernel?: KernelLog): Runtime {
         osImage: info.OperatingSystem ?? "linux",
         apparmor: (info.SecurityOptions ?? []).some((option) => /^name=apparmor\b/.test(option)),
         rootDir: info.DockerRootDir ?? "/var/lib/docker",
+        handlers: Object.keys(info.Runtimes ?? {}).toSorted(),
       };
     },
     follow(labels, listener, signal) {

@@ -150,6 +150,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
         osImage: "none",
         apparmor: false,
         rootDir: "/nonexistent",
+        handlers: ["fake"],
       }),
     follow(labels, hear, signal) {
       const listener = { labels, hear };

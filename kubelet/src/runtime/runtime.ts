@@ -28,6 +28,8 @@ export interface SandboxSpec {
   readonly hostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
   readonly volumes: readonly EngineVolume[];
+  /** One of the engine's handlers; absent: its default. */
+  readonly handler?: string | undefined;
 }
 
 export type Mount =
@@ -91,6 +93,8 @@ export interface ContainerSpec {
   readonly stdinOnce: boolean;
   readonly stopSignal?: string | undefined;
   readonly logs: { readonly maxBytes: number; readonly maxFiles: number };
+  /** The sandbox's. */
+  readonly handler?: string | undefined;
 }
 
 export type RunState = "created" | "running" | "exited";
@@ -198,6 +202,8 @@ export interface RuntimeInfo {
   /** It confines containers by AppArmor. */
   readonly apparmor: boolean;
   readonly rootDir: string;
+  /** The ways of running containers that it can be asked for by name. */
+  readonly handlers: readonly string[];
 }
 
 /** The engine refused or failed; `status` is its HTTP code where it has one. */

@@ -11,17 +11,7 @@ export const admission: PodStep = {
     }
     const refusal = run.ctx.admit(run.pod);
     run.admitted = true;
-    if (!refusal) {
-      const runtimeClass = run.pod.spec?.runtimeClassName;
-      if (runtimeClass)
-        podEvent(
-          run,
-          "Warning",
-          "RuntimeClassIgnored",
-          `RuntimeClass "${runtimeClass}" is ignored: this node runs all pods in one way`,
-        );
-      return Promise.resolve(true);
-    }
+    if (!refusal) return Promise.resolve(true);
     podEvent(run, "Warning", refusal.reason, refusal.message);
     run.stop = {
       deadline: run.ctx.steady(),

@@ -2,6 +2,7 @@ import { readlink } from "node:fs/promises";
 import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { sysctlName } from "../admission/sysctls.ts";
 import { LABEL, podLabels, sandboxName, sandboxVolumePath, volumeName } from "../container/names.ts";
+import { runtimeHandler } from "../container/handler.ts";
 import { podHostname } from "../container/dns.ts";
 import { endPod } from "../lifecycle/end.ts";
 import { prepareContainer } from "../lifecycle/start.ts";
@@ -36,6 +37,7 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
     throw new Error(
       `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${hostname} is too long (${MAX_HOSTNAME} characters is the max, ${hostname.length} characters requested)`,
     );
+  const handler = runtimeHandler(pod, ctx.handlers);
   const sysctls = (pod.spec?.securityContext?.sysctls ?? []).map(({ name, value }): [string, string] => [
     sysctlName(name),
     value,
@@ -47,7 +49,9 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
       [LABEL.type]: "sandbox",
       [LABEL.attempt]: String(attempt),
       ...(run.address ? { [LABEL.ip]: run.address } : {}),
+      ...(handler ? { [LABEL.handler]: handler } : {}),
     },
+    handler,
     image: ctx.config.pauseImage,
     hostname,
     network: host ? { kind: "joined", container: host } : { kind: "own" },

@@ -88,6 +88,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
           void events.push({ pod: object.metadata.name ?? "", type, reason, message }),
         flush: () => Promise.resolve(),
       },
+      handlers: { classOf: () => undefined, known: [] },
       services: () => options.services ?? [],
       admit: options.admit ?? (() => undefined),
       log,
