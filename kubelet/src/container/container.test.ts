@@ -246,6 +246,15 @@ describe("resources", () => {
     expect(oomScore(pod({ priorityClassName: "system-node-critical" }), { resources: {} }, 1)).toBe(-997);
     expect(oomScore(pod({ priorityClassName: "system-cluster-critical" }), { resources: {} }, 1)).toBe(1000);
   });
+  test("a limit that the downward API does not find at the container is the pod's, or the node's", () => {
+    const selector = { resource: "limits.memory", divisor: "1M" };
+    const limits = { memory: "500M" };
+    const whole = pod({ containers: [{ name: "a" }], resources: { limits } });
+    expect(resourceValue(whole, selector, "a", { memory: "900M" })).toBe("500");
+    expect(resourceValue(pod({ containers: [{ name: "a" }] }), selector, "a", { memory: "900M" })).toBe(
+      "900",
+    );
+  });
   test("a sidecar is ended no sooner than the containers it serves", () => {
     const main = { name: "main", resources: { requests: { memory: "400M" } } };
     const sidecar = { name: "s", restartPolicy: "Always" };

@@ -61,8 +61,8 @@ const BYTES = new Set(["memory", "ephemeral-storage"]);
 const divideUp = (a: bigint, b: bigint): bigint => (a + b - 1n) / b;
 
 /**
- * A container's request or limit in units of the divisor, rounded up. An absent limit is what the node can allocate, an absent
- * request is the limit.
+ * A container's request or limit in units of the divisor, rounded up. An absent limit is the pod's own, or what the node can
+ * allocate; an absent request is the limit.
  * @throws Error for an unknown container or resource
  */
 export function resourceValue(
@@ -83,7 +83,10 @@ export function resourceValue(
     throw new Error(`unsupported container resource : ${selector.resource}`);
   const limit = container.resources?.limits?.[resource];
   const request = container.resources?.requests?.[resource];
-  const amount = kind === "limits" ? (limit ?? allocatable[resource]) : (request ?? limit);
+  const amount =
+    kind === "limits"
+      ? (limit ?? pod.spec?.resources?.limits?.[resource] ?? allocatable[resource])
+      : (request ?? limit);
   const divisor =
     selector.divisor && selector.divisor !== "0" ? parseQuantity(selector.divisor) : quantityOf(1);
   return divideUp(parseQuantity(amount ?? "0").nanos, divisor.nanos).toString();

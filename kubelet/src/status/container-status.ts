@@ -27,6 +27,8 @@ export interface ContainerFacts {
   readonly imageDigest: string | undefined;
   /** What a running instance has been given. */
   readonly resources?: Container["resources"];
+  /** What the node has set aside for it: a resize that waits for room is not in it, one under way is. */
+  readonly allocated?: Container["resources"];
   /** The status the API had before, for what the engine has forgotten. */
   readonly before: ContainerStatus | undefined;
 }
@@ -84,7 +86,7 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
         : up && facts.started && facts.ready;
   const id = newest && newest.state !== "created" ? newest.id : undefined;
   const given = facts.resources ?? spec.resources;
-  const requests = given?.requests;
+  const requests = (facts.allocated ?? given)?.requests;
   return {
     name: spec.name,
     state,

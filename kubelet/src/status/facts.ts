@@ -1,12 +1,19 @@
 /** A pod's state as the status is derived from it. */
-import type { ContainerStatus, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
+import type {
+  Container,
+  ContainerStatus,
+  PodCondition,
+  PodStatus,
+} from "@coracle/shared/api/generated/core-v1.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { LABEL } from "../container/names.ts";
 import { isStartingOver } from "../lifecycle/restart-all.ts";
 import { appliedResources } from "../steps/resize.ts";
 import { podIPs } from "../container/build.ts";
 import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
+import type { Waiting } from "../plan/plan.ts";
 import type { ContainerFacts } from "./container-status.ts";
+import type { RuntimeContainer } from "../runtime/runtime.ts";
 import { podStatus } from "./pod-status.ts";
 
 /** As an engine names an image: by the registry's digest where there is one. */
@@ -26,6 +33,28 @@ const statusBefore = (run: PodRun, name: string): ContainerStatus | undefined =>
   );
 };
 
+/** What a running instance has, and what is set aside for it. */
+function givenTo(
+  run: PodRun,
+  instance: RuntimeContainer,
+  spec: Container,
+): Pick<ContainerFacts, "resources" | "allocated"> {
+  const resources = appliedResources(run, instance);
+  const begun = run.resize?.type === "PodResizeInProgress";
+  return { resources, allocated: begun ? (spec.resources ?? {}) : resources };
+}
+
+/** Its back-off is over and it is being started: until it runs it waits as before. */
+function backedOff(run: PodRun, name: string): Waiting | undefined {
+  if (!run.plan?.start.some((spec) => spec.name === name)) return undefined;
+  const { initContainerStatuses = [], containerStatuses = [] } = run.ctx.statuses.current(run.uid) ?? {};
+  const { waiting } =
+    [...initContainerStatuses, ...containerStatuses].find((s) => s.name === name)?.state ?? {};
+  return waiting?.reason === "CrashLoopBackOff"
+    ? { reason: waiting.reason, message: waiting.message ?? "" }
+    : undefined;
+}
+
 /** What is known of one container. */
 export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFacts {
   const instances = instancesOf(run, spec.name);
@@ -44,11 +73,11 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
     waiting:
       shown?.state === "running" || (shown?.state === "exited" && isEnding(run))
         ? undefined
-        : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name)),
+        : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name) ?? backedOff(run, spec.name)),
     messageOf: (id) => run.messages.get(id),
     imageDigest: shown && digestOf(run, shown.imageId),
     ...(shown?.state === "running" && shown.labels[LABEL.resources] !== undefined
-      ? { resources: appliedResources(run, shown) }
+      ? givenTo(run, shown, spec)
       : {}),
     before: statusBefore(run, spec.name),
   };

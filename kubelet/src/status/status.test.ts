@@ -116,6 +116,14 @@ describe("a container's status", () => {
     });
   });
 
+  test("what is set aside for it is told apart from what it has", () => {
+    const [small, large] = [{ requests: { cpu: "1" } }, { requests: { cpu: "2" } }];
+    expect(containerStatus(facts("c", up, { resources: small, allocated: large }), false)).toMatchObject({
+      resources: small,
+      allocatedResources: large.requests,
+    });
+  });
+
   test("one that waits for its back-off shows how it ended", () => {
     const waiting = { reason: "CrashLoopBackOff", message: "back-off" };
     expect(containerStatus(facts("c", failed, { waiting }), false)).toMatchObject({
