@@ -71,7 +71,7 @@ beforeAll(async () => {
         "present",
         busybox,
         `${pulledWith("modern")}\n  volumes: [{ name: v, image: { reference: "${host}/ship/app:volume" } }]`,
-        "volumeMounts: [{ name: v, mountPath: /v }]",
+        "volumeMounts: [{ name: v, mountPath: /v }, { name: v, mountPath: /part, subPath: bin }]",
       ),
     ].join(""),
   );
@@ -158,5 +158,6 @@ test("a mended secret is used at the next try", async () => {
 
 test("an image is a volume, too: its files, and nothing to be written", async () => {
   expect(await sh("present", "cmp /v/bin/busybox /bin/busybox && echo same")).toBe("same\n");
+  expect(await sh("present", "cmp /part/busybox /bin/busybox && echo same")).toBe("same\n");
   expect(await sh("present", "touch /v/x 2>&1 || true")).toContain("Read-only file system");
 });

@@ -61,14 +61,19 @@ function subPathOf(mount: VolumeMount, lookup: Lookup): string | undefined {
 }
 
 /** Finds, or makes, the sub-path. What of the node's files stands in the way is not told. */
-async function findSubPath({ run, container }: BuildInput, at: string, mount: VolumeMount, subPath: string) {
+async function findSubPath(
+  { run, container }: BuildInput,
+  at: { readonly root: string; readonly fixed: boolean },
+  mount: VolumeMount,
+  subPath: string,
+) {
   try {
     checkSubPath(subPath);
   } catch (error) {
     throw new ConfigError((error as Error).message);
   }
   try {
-    return await resolveSubPath(at, subPath);
+    return await resolveSubPath(at.root, subPath, at.fixed);
   } catch (error) {
     // The path, and the error that names it, may hold what an expression took from a Secret.
     const { code = "EINVAL" } = error as NodeJS.ErrnoException;
@@ -108,7 +113,9 @@ async function volumeMount(input: BuildInput, mount: VolumeMount, lookup: Lookup
   const engine = engineBacked
     ? await run.ctx.runtime.volumePath(volumeName(run.pod, mount.name))
     : (path?.engine ?? "");
-  const below = subPath ? await findSubPath(input, here, mount, subPath) : "";
+  // An image's files are what they are.
+  const fixed = engineBacked && plan.fill !== undefined;
+  const below = subPath ? await findSubPath(input, { root: here, fixed }, mount, subPath) : "";
   return { type: "bind", source: below ? posix.join(engine, below) : engine, target, readOnly, propagation };
 }
 

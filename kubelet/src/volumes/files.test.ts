@@ -130,6 +130,8 @@ describe("subPath", () => {
   test("missing directories are made", async () => {
     expect(await resolveSubPath(root, "a/b")).toBe("a/b");
     expect((await stat(join(root, "a/b"))).isDirectory()).toBe(true);
+    expect(await resolveSubPath(root, "a/b", true)).toBe("a/b");
+    await expect(resolveSubPath(root, "a/c", true)).rejects.toThrow('there is no "a/c" in the volume');
   });
   test("links inside are followed to what they are now", async () => {
     await writePayload(root, payload({ key: "v" }));

@@ -15,14 +15,15 @@ export function checkSubPath(subPath: string): void {
 }
 
 /**
- * The real path, relative to the root, of `subPath`; directories that are missing are made.
+ * The real path, relative to the root, of `subPath`; directories that are missing are made, unless the volume is `fixed`.
  * @throws VolumeError when it leads out of the volume
  */
-export const resolveSubPath = (root: string, subPath: string): Promise<string> =>
+export const resolveSubPath = (root: string, subPath: string, fixed = false): Promise<string> =>
   walk(root, subPath, {
     chroot: false,
     outside: () => new VolumeError(`subPath "${subPath}" leads out of its volume`),
     missing: async (parent, path) => {
+      if (fixed) throw new VolumeError(`there is no "${subPath}" in the volume`);
       const { mode } = await lstat(parent);
       await mkdir(path);
       // Past the umask: whoever may write to the volume may write here.

@@ -59,10 +59,6 @@ export function validateMounts(
           "must not already exist as a path in volumeDevices",
         ),
       );
-    if (volumes.find((v) => v.name === mount.name)?.image)
-      for (const field of ["subPath", "subPathExpr"] as const)
-        if (mount[field])
-          errors.push(invalidValue(at.child(field), mount[field], "not allowed in image volume sources"));
     errors.push(...validateSubPaths(mount, at, path), ...validatePropagation(mount, container, path));
     errors.push(...validateRecursiveReadOnly(mount, path.child("recursiveReadOnly")));
     return errors;
