@@ -34,7 +34,7 @@ table ${table} {
   map firewalls { type ipv4_addr . inet_proto . inet_service : verdict; }
   map refused-services { type ipv4_addr . inet_proto . inet_service : verdict; }
   map refused-node-ports { type inet_proto . inet_service : verdict; }
-  chain firewall { ct state new ip daddr . meta l4proto . th dport vmap @firewalls }
+  chain firewall { ct state new ip daddr . meta l4proto . th dport vmap @firewalls; }
   chain firewall-prerouting { type filter hook prerouting priority dstnat - 10; jump firewall; }
   chain firewall-output { type filter hook output priority -110; jump firewall; }
   chain say-no {
