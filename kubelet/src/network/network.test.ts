@@ -87,6 +87,8 @@ test("host ports lead to pods, by address where one is named", () => {
   expect(text).toMatch(/hook output priority filter;\n\s+ip daddr 10\.96\.0\.0\/16 reject/);
   expect(text).toContain("elements = { tcp . 80 : 10.244.1.2 . 8080 }");
   expect(text).toContain("elements = { 127.0.0.1 . udp . 53 : 10.244.1.3 . 53 }");
+  expect(text).toContain("elements = { 10.244.1.3 . 10.244.1.3, 10.244.1.2 . 10.244.1.2 }");
+  expect(text).toContain("ip saddr . ip daddr @hairpins masquerade");
   expect(text.startsWith("table ip coracle_node\ndelete table ip coracle_node\n")).toBe(true);
 });
 

@@ -25,8 +25,9 @@ const set = (items: readonly string[]): string =>
 
 /**
  * The table as one atomic replacement. What leaves the cluster takes the node's address; pods reach nodes and the API on the nodes'
- * network and nothing else there, since the bus is on it; host ports lead to pods. What is still addressed to a Service after
- * DNAT is refused: before kube-proxy has written its rules, and without it, clients are told at once instead of after ARP's 3 s.
+ * network and nothing else there, since the bus is on it; host ports lead to pods, and a pod that speaks to itself through one does
+ * so with the node's address, since it would take no answer from its own. What is still addressed to a Service after DNAT is
+ * refused: before kube-proxy has written its rules, and without it, clients are told at once instead of after ARP's 3 s.
  */
 export function nodeRules(input: RulesInput, ports: readonly HostPort[]): string {
   // A key given twice fails the whole table; admission keeps pods apart, but two of one pod may meet.
@@ -56,9 +57,14 @@ table ip ${TABLE} {
   map host_ports_bound {
     type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
     ${set(bound.map((p) => `${p.hostIP} . ${p.protocol} . ${p.port} : ${target(p)}`))}
+  }
+  set hairpins {
+    type ipv4_addr . ipv4_addr
+    ${set([...new Set(unique.map((p) => p.address))].map((address) => `${address} . ${address}`))}
   }${lookups("prerouting")}${lookups("output")}
   chain postrouting {
     type nat hook postrouting priority srcnat + 5;
+    ip saddr . ip daddr @hairpins masquerade
     ip saddr ${input.podCidr} ip daddr != ${input.podCidr} masquerade
     oifname "${BRIDGE}" ip saddr 127.0.0.0/8 masquerade
   }
