@@ -21,10 +21,13 @@ export async function apiRequest(incoming: IncomingMessage, signal: AbortSignal)
     headers: headersOf(incoming),
     connectionUser: connectionUser(incoming.socket as TLSSocket),
     body: await readBody(incoming),
-    remoteAddress: incoming.socket.remoteAddress ?? "",
+    remoteAddress: plainAddress(incoming.socket.remoteAddress ?? ""),
     signal,
   };
 }
+
+/** A socket for both families has IPv4 clients in IPv6's form; audit and forwarded requests name them as they are. */
+export const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");
 
 const impersonation = "impersonate-";
 
