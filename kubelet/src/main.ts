@@ -23,7 +23,7 @@ import { startDnsRelay } from "./network/dns-relay.ts";
 import { createHollowNetwork } from "./network/hollow.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
 import { nodeCredentials } from "./node/credentials.ts";
-import { createPodDirectory } from "./node/directory.ts";
+import { createPodDirectory, createUidFinder } from "./node/directory.ts";
 import { findUplink, readMachine } from "./node/facts.ts";
 import { watchDns } from "./node/health.ts";
 import { runLease } from "./node/lease.ts";
@@ -38,6 +38,7 @@ import { openKernelLog, type KernelLog } from "./runtime/kernel-log.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
+import { createLogHttp } from "./streams/http.ts";
 import { serveNodeStreams } from "./streams/serve.ts";
 import { createHostReader } from "./stats/host.ts";
 import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
@@ -240,6 +241,9 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   });
   const stopNotices = followNotices(bus, kubelet.ctx.references);
   const directory = createPodDirectory(kubelet.pods);
+  const logs = storage.host("/var/log").here;
+  await mkdir(logs, { recursive: true });
+  serve(createLogHttp({ runtime, pods: directory, uidOf: createUidFinder(kubelet.pods), directory: logs }));
   const statics = hollow
     ? undefined
     : await serveStaticPods({

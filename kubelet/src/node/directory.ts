@@ -89,3 +89,11 @@ export function createPodDirectory(pods: PodManager): PodDirectory {
     has: (uid) => pods.get(uid) !== undefined,
   };
 }
+
+/** The uid of this node's pod of a name. */
+export const createUidFinder =
+  (pods: Pick<PodManager, "runs">) =>
+  (namespace: string, name: string): string | undefined =>
+    [...pods.runs()].find(
+      ({ pod: { metadata } }) => metadata.name === name && metadata.namespace === namespace,
+    )?.uid;

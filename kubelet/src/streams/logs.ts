@@ -16,6 +16,11 @@ export interface LogRequest extends ContainerTarget {
   readonly stream?: string | undefined;
 }
 
+/** Where a log goes. */
+export type LogSink = Pick<DuplexChannels, "aborted"> & {
+  send(channel: number, data: Uint8Array): Promise<void>;
+};
+
 const outputChannel = 1;
 
 const since = (request: LogRequest, now: number): number | undefined =>
@@ -30,7 +35,7 @@ export async function serveLogs(
   runtime: Runtime,
   pods: PodDirectory,
   request: LogRequest,
-  channels: DuplexChannels,
+  channels: LogSink,
   now: number,
 ): Promise<void> {
   const first = findContainer(pods, request, request.previous === true);
@@ -68,7 +73,7 @@ async function serveInstance(
   runtime: Runtime,
   id: string,
   { query, wanted, limit }: Reading,
-  channels: DuplexChannels,
+  channels: LogSink,
 ): Promise<void> {
   for await (const { channel, data } of await runtime.logs(id, query, channels.aborted)) {
     if (wanted !== undefined && channel !== wanted) continue;
