@@ -2,12 +2,13 @@ import { createSocket } from "node:dgram";
 import { randomInt } from "node:crypto";
 import { connect } from "node:net";
 import { readFileSync } from "node:fs";
-import dnsPacket, { type DecodedPacket } from "dns-packet";
+import dnsPacket, { type DecodedPacket, type Packet } from "dns-packet";
 import type { Forward } from "./resolver.ts";
 
 const attemptMs = 2_000;
-/** Seconds an outside answer is kept at most, and how many. */
+/** Seconds an outside answer is kept at most; how long one with no word on it; and how many are kept. */
 const maxTtl = 30;
+const wordlessTtl = 5;
 const cacheEntries = 10_000;
 
 /** `nameserver` lines of a resolv.conf. */
@@ -66,6 +67,19 @@ function askTcp(server: string, port: number, query: DecodedPacket): Promise<Dec
   });
 }
 
+const noError = 0;
+const nameError = 3;
+
+/** Seconds an answer may be kept; that there is none, for as long as its zone says (RFC 2308). A failure is not kept. */
+export function keptFor({ flags = 0, answers = [], authorities = [] }: Packet): number {
+  const rcode = flags & 0xf;
+  if (rcode !== noError && rcode !== nameError) return 0;
+  const ttls = answers.flatMap((a) => ("ttl" in a && a.ttl !== undefined ? [a.ttl] : []));
+  if (answers.length > 0) return Math.min(maxTtl, ...ttls);
+  const zone = authorities.find((a) => a.type === "SOA");
+  return zone ? Math.min(maxTtl, zone.ttl ?? 0, zone.data.minimum ?? 0) : wordlessTtl;
+}
+
 interface Entry {
   readonly answer: Promise<DecodedPacket>;
   until: number;
@@ -106,10 +120,7 @@ export function createForwarder(
     if (cache.size > cacheEntries) cache.delete(cache.keys().next().value ?? "");
     try {
       const answer = await entry.answer;
-      const ttls = [...(answer.answers ?? []), ...(answer.authorities ?? [])].map((a) =>
-        "ttl" in a ? (a.ttl ?? 0) : 0,
-      );
-      entry.until = now() + Math.min(maxTtl, ...ttls) * 1000;
+      entry.until = now() + keptFor(answer) * 1000;
       return answer;
     } catch (error) {
       cache.delete(key);

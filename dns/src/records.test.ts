@@ -106,6 +106,7 @@ test("a pod's address is in its name", () => {
 test("addresses have names", () => {
   expect(records.reverse("x", "10.96.3.4")?.answers[0]?.data).toBe("web.shop.svc.cluster.local");
   expect(records.reverse("x", "10.244.1.2")?.answers[0]?.data).toBe("db-0.db.shop.svc.cluster.local");
+  expect(records.reverse("x", "10.244.2.2")).toBeUndefined();
   expect(records.reverse("x", "192.0.2.1")).toBeUndefined();
   expect(reverseAddress("4.3.96.10.in-addr.arpa")).toBe("10.96.3.4");
   expect(reverseAddress("web.shop")).toBeUndefined();

@@ -161,7 +161,10 @@ export function createRecords(directory: Directory, domain: string) {
     return zone === "svc" ? inService(name, type, namespace, labels) : inPods(name, type, labels);
   }
 
-  /** PTR of a service or endpoint address; undefined when the address is none of the cluster's. */
+  /**
+   * PTR of a service's address, or of an endpoint that has a host name of its own: others may be behind many services, and have no
+   * one name. undefined when the address has none.
+   */
   function reverse(name: string, address: string): Lookup {
     const service = directory.serviceByAddress(address);
     if (service) return { answers: [{ name, type: "PTR", data: serviceName(service) }] };
@@ -170,7 +173,7 @@ export function createRecords(directory: Directory, domain: string) {
       const owner = slice.metadata.labels?.["kubernetes.io/service-name"];
       if (!owner) continue;
       for (const host of hostsOf([slice])) {
-        if (host.address === address)
+        if (host.address === address && host.name !== dashed(address))
           answers.push({
             name,
             type: "PTR",

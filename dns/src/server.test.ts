@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import dnsPacket, { type DecodedPacket, type Packet } from "dns-packet";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createForwarder, nameservers } from "./forward.ts";
+import { createForwarder, keptFor, nameservers } from "./forward.ts";
 import { createRecords, type Directory } from "./records.ts";
 import { createResolver } from "./resolver.ts";
 import { serveDns } from "./server.ts";
@@ -161,6 +161,21 @@ test("what is no DNS message gets a format error", async () => {
     socket.send(Buffer.from([1, 2, 3]), port, "127.0.0.1");
   });
   expect(answer).toMatchObject({ id: 258, rcode: "FORMERR" });
+});
+
+test("an answer is kept for its time, that there is none for its zone's, and a failure not at all", () => {
+  const a = (ttl: number) => ({ type: "A" as const, name: "a.example", ttl, data: "192.0.2.7" });
+  const soa = (ttl: number, minimum: number) => ({
+    type: "SOA" as const,
+    name: "example",
+    ttl,
+    data: { mname: "ns", rname: "root", minimum },
+  });
+  expect(keptFor({ flags: 0, answers: [a(20), a(7)] })).toBe(7);
+  expect(keptFor({ flags: 0, answers: [a(600)] })).toBe(30);
+  expect(keptFor({ flags: 3, authorities: [soa(600, 10)] })).toBe(10);
+  expect(keptFor({ flags: 3 })).toBe(5);
+  expect(keptFor({ flags: 2 })).toBe(0);
 });
 
 test("resolv.conf names the resolvers", () => {

@@ -67,16 +67,14 @@ export function fitDatagram(query: Packet, response: Packet): Buffer {
   const limit = Math.min(ednsBytes, Math.max(plainBytes, optOf(query)?.udpPayloadSize ?? plainBytes));
   const full = dnsPacket.encode(response);
   if (full.length <= limit) return full;
-  const slim = dnsPacket.encode({
-    ...response,
-    additionals: (response.additionals ?? []).filter((a) => a.type === "OPT"),
-  });
+  const additionals = (response.additionals ?? []).filter((a) => a.type === "OPT");
+  const slim = dnsPacket.encode({ ...response, additionals });
   if (slim.length <= limit) return slim;
   return dnsPacket.encode({
     ...response,
     answers: [],
     authorities: [],
-    additionals: [],
+    additionals,
     flags: (response.flags ?? 0) | dnsPacket.TRUNCATED_RESPONSE,
   });
 }
