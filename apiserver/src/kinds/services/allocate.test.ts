@@ -87,7 +87,7 @@ describe("addresses", () => {
       apiVersion: "networking.k8s.io/v1",
       kind: "IPAddress",
       metadata: { name: ip, labels: { "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" } },
-      spec: { parentRef: { group: "", resource: "services", namespace: "default", name: "web" } },
+      spec: { parentRef: { resource: "services", namespace: "default", name: "web" } },
     });
   });
 
@@ -206,6 +206,16 @@ describe("node ports", () => {
     });
     expect(external.spec).not.toHaveProperty("clusterIP");
     expect(await reserved(store, ipAddressResource)).toEqual([]);
+  });
+
+  test("and what a load balancer did goes when a Service is none any more", async () => {
+    const api = server(createMemoryStore());
+    const before = await api.create(serviceOf("web", { type: "LoadBalancer" }));
+    before.status = { loadBalancer: { ingress: [{ ip: "192.0.2.7" }] }, conditions: [] };
+    const plain = await api.update(before, (s) => {
+      if (s.spec) s.spec.type = "ClusterIP";
+    });
+    expect(plain.status).toEqual({ loadBalancer: {}, conditions: [] });
   });
 
   test("serve health checks of load balancers with local traffic", async () => {

@@ -23,6 +23,8 @@ export function prepareServiceForUpdate(service: Service, old: Service): void {
   keepAllocated(spec, before);
   followClusterIP(spec, before);
   dropForType(spec, before);
+  // Nobody balances to it any more; a status that said so could not even be written, and would lead traffic here.
+  if (wasLoadBalancer(before, spec)) service.status = { ...service.status, loadBalancer: {} };
   setFamilies(spec);
 }
 
@@ -70,13 +72,16 @@ function dropForType(spec: ServiceSpec, before: ServiceSpec): void {
     for (const port of spec.ports ?? []) delete port.nodePort;
   if (needsHealthCheckNodePort(before) && !needsHealthCheckNodePort(spec))
     dropIfSame(spec, before, "healthCheckNodePort");
-  if (before.type === "LoadBalancer" && spec.type !== "LoadBalancer")
+  if (wasLoadBalancer(before, spec))
     for (const field of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const)
       dropIfSame(spec, before, field);
   if (isExternallyAccessible(before) && !isExternallyAccessible(spec))
     dropIfSame(spec, before, "externalTrafficPolicy");
   if (spec.type === "ExternalName") dropIfSame(spec, before, "internalTrafficPolicy");
 }
+
+const wasLoadBalancer = (before: ServiceSpec, spec: ServiceSpec): boolean =>
+  before.type === "LoadBalancer" && spec.type !== "LoadBalancer";
 
 function dropIfSame(spec: ServiceSpec, before: ServiceSpec, field: keyof ServiceSpec): void {
   if (spec[field] === before[field]) delete spec[field];

@@ -80,7 +80,7 @@ function reservationObject(what: Reserved, name: string, owner: Owner, now: Date
     ...(what === "address" ? { labels: addressLabels(name) } : {}),
   };
   const spec = {
-    parentRef: { group: "", resource: "services", namespace: owner.namespace, name: owner.name },
+    parentRef: { resource: "services", namespace: owner.namespace, name: owner.name },
   };
   return what === "address"
     ? { apiVersion: "networking.k8s.io/v1", kind: "IPAddress", metadata, spec }
