@@ -5,9 +5,10 @@ import { pipeline } from "node:stream/promises";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
 import { denied } from "../authz/denied.ts";
-import { admitValidate } from "../registry/admission.ts";
 import { readNamed } from "../registry/get.ts";
 import type { Call, Registry } from "../registry/registry.ts";
+import { admitConnect } from "../registry/subresources/connect.ts";
+import { subresourceOf } from "../registry/subresources/index.ts";
 import { route } from "../registry/route.ts";
 import { forwardUpgrade } from "../registry/subresources/proxy/forward.ts";
 import { openProxy } from "../registry/subresources/proxy/proxy.ts";
@@ -99,7 +100,7 @@ async function serveStream(
 ): Promise<void> {
   authorizeStream(registry, call);
   const { object } = await readNamed(registry, call);
-  await admitConnect(registry, call);
+  await admitConnect(registry, call, subresourceOf(call.served.kind, verb)?.kind);
   const open = registry.openNode;
   if (!open) throw serviceUnavailable("this server has no connection to the nodes");
   const target = { pod: object as unknown as Pod, query: call.request.query, open };
@@ -150,15 +151,3 @@ async function answer({ incoming, socket }: UpgradeRequest, response: ApiRespons
   }
   return response.status;
 }
-
-const admitConnect = (registry: Registry, { served, info, user, warn }: Call): Promise<void> =>
-  admitValidate(registry, {
-    operation: "CONNECT",
-    kind: served.kind,
-    subresource: info.subresource,
-    namespace: info.namespace,
-    name: info.name,
-    user,
-    dryRun: false,
-    warn,
-  });

@@ -1,7 +1,7 @@
 import { internalError } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { Kind } from "./kind.ts";
-import type { AdmissionRequest, Registry } from "./registry.ts";
+import type { AdmissionRequest, BodyKind, Registry } from "./registry.ts";
 import type { UserInfo } from "../request.ts";
 
 export interface AdmissionScope {
@@ -13,6 +13,9 @@ export interface AdmissionScope {
   readonly user: UserInfo;
   readonly dryRun: boolean;
   readonly options?: object | undefined;
+  /** See {@link AdmissionRequest}. */
+  readonly body?: BodyKind | undefined;
+  readonly version?: string | undefined;
   readonly warn: (message: string) => void;
 }
 
@@ -31,6 +34,8 @@ const toRequest = (
   dryRun: scope.dryRun,
   warn: scope.warn,
   ...(scope.options ? { options: scope.options } : {}),
+  ...(scope.body ? { body: scope.body } : {}),
+  ...(scope.version ? { version: scope.version } : {}),
   ...(object ? { object } : {}),
   ...(oldObject ? { oldObject } : {}),
 });

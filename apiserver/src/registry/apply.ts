@@ -32,6 +32,7 @@ export async function apply(registry: Registry, call: Call, options: WriteOption
     warn,
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
+    options: options.given,
     tracked: true,
   };
   const merged = (live: KubeObject | undefined): KubeObject =>

@@ -66,6 +66,9 @@ async function createOnce(
     throw badRequest("resourceVersion should not be set on objects to be created");
   resetForCreate(kind, body, request.namespace);
   setDefaults(kind, body);
+  // What admission adds is nobody's: only what was asked for is the client's own.
+  if (!request.tracked)
+    trackCreate(request.served, body, { manager: request.fieldManager, now: registry.now() });
   const scope = admissionScope(request, body.metadata.name ?? "");
   const object = await admitMutate(registry, scope, body);
   setDefaults(kind, object);
@@ -78,8 +81,6 @@ async function createOnce(
     warn: request.warn,
   });
   prepareForCreate(kind, object, ctx);
-  if (!request.tracked)
-    trackCreate(request.served, object, { manager: request.fieldManager, now: registry.now() });
   const { name = "" } = object.metadata;
   refuseInvalid(kind, name, [...validateMeta(kind, object.metadata), ...validate(kind, object, ctx)]);
   warn(kind, object, undefined, ctx);

@@ -15,7 +15,15 @@ export async function create(registry: Registry, call: Call): Promise<ApiRespons
   const namespace = checkNamespace(call, body);
   const created = await createObject(
     registry,
-    { served, namespace, user, warn, dryRun: options.dryRun, fieldManager: options.fieldManager },
+    {
+      served,
+      namespace,
+      user,
+      warn,
+      dryRun: options.dryRun,
+      fieldManager: options.fieldManager,
+      options: options.given,
+    },
     toStorage(served, body),
   );
   return respondObject(request, served, created, 201);

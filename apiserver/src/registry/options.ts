@@ -3,12 +3,19 @@ import type { ApiRequest } from "../request.ts";
 import type { FieldValidation } from "../schema/body.ts";
 import { GoStrings, invalidValue, notSupported, path, tooLong, type FieldError } from "./field.ts";
 
+export interface GivenOptions {
+  readonly fieldManager?: string;
+  readonly fieldValidation?: string;
+}
+
 export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly fieldValidation: FieldValidation;
   /** Apply patches only. */
   readonly force: boolean;
+  /** Those that admission is told of, as the client gave them. */
+  readonly given: GivenOptions;
 }
 
 const validations = ["Ignore", "Strict", "Warn"] as const;
@@ -26,7 +33,8 @@ export function writeOptions(
   const { query } = request;
   const dryRun = query.getAll("dryRun").filter((v) => v !== "");
   const manager = query.get("fieldManager") ?? "";
-  const validation = query.get("fieldValidation") || "Warn";
+  const asked = query.get("fieldValidation") ?? "";
+  const validation = asked || "Warn";
   const errors = dryRun.length > 0 ? dryRunErrors(dryRun) : [];
   if (manager) errors.push(...fieldManagerErrors(manager));
   const fieldValidation = validations.find((v) => v === validation);
@@ -37,6 +45,7 @@ export function writeOptions(
     fieldManager: manager || managerFromUserAgent(request.headers["user-agent"]),
     fieldValidation: fieldValidation ?? "Warn",
     force: isTrue(query.get("force")),
+    given: { ...(manager ? { fieldManager: manager } : {}), ...(asked ? { fieldValidation: asked } : {}) },
   };
 }
 

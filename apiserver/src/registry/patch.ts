@@ -52,6 +52,7 @@ export async function patch(registry: Registry, call: Call): Promise<ApiResponse
     warn,
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
+    options: options.given,
     retry: true,
     isPatch: true,
     change: (current) => patched(registry, call, { read, options, current }),

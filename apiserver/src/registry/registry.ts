@@ -11,6 +11,12 @@ import type { CachedObject, WatchCache } from "../watch/cache.ts";
 import type { Kind, WriteContext } from "./kind.ts";
 import type { ResourceTable, ServedResource } from "./resources.ts";
 
+export interface BodyKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
 /** What an admission plugin is shown; see admission/plugin.ts. */
 export interface AdmissionRequest {
   readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
@@ -21,6 +27,10 @@ export interface AdmissionRequest {
   readonly name: string;
   object?: KubeObject;
   readonly oldObject?: KubeObject;
+  /** The kind of `object` where it is not the resource's own: a Scale, an Eviction, the options of a connection. */
+  readonly body?: BodyKind;
+  /** The version in the path, which such an object does not tell. */
+  readonly version?: string;
   readonly user: UserInfo;
   readonly dryRun: boolean;
   readonly options?: object;

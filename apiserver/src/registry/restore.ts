@@ -6,7 +6,8 @@ import type { Kind } from "./kind.ts";
 export function restoreMeta(kind: Kind, object: KubeObject, old: KubeObject, subresource: string): void {
   const { metadata } = object;
   const before = old.metadata;
-  delete metadata.resourceVersion;
+  // Checked by now: what follows is shown the state that the write is made for.
+  copyField(metadata, before, "resourceVersion", true);
   delete (metadata as { selfLink?: string }).selfLink;
   if (!metadata.name) metadata.name = before.name;
   if (!metadata.namespace) delete metadata.namespace;

@@ -13,7 +13,7 @@ import type { Kind, WriteContext } from "./kind.ts";
 import { keepTimes, trackUpdate } from "./managed-fields.ts";
 import { validateMetaUpdate } from "./meta.ts";
 import { maxAttempts } from "./races.ts";
-import { groupResource, keyFor, writeContext, type Registry } from "./registry.ts";
+import { groupResource, keyFor, writeContext, type BodyKind, type Registry } from "./registry.ts";
 import type { ServedResource } from "./resources.ts";
 import { restoreForUpdate, restoreMeta } from "./restore.ts";
 import { notWritten, storageText, written } from "./storage-text.ts";
@@ -50,8 +50,16 @@ export interface UpdateRequest {
   readonly isPatch?: boolean | undefined;
   /** The change has kept managedFields itself (apply). */
   readonly tracked?: boolean | undefined;
-  /** Admission sees the write under this name instead of `subresource`; scale is checked as such but stored as an update. */
-  readonly admissionSubresource?: string | undefined;
+  /** What admission is shown instead of the object itself. */
+  readonly view?: AdmissionView | undefined;
+}
+
+/** A part of an object that is written through a subresource of another kind. */
+export interface AdmissionView {
+  readonly kind: BodyKind;
+  readonly show: (object: KubeObject) => KubeObject | undefined;
+  /** Takes over into the object what admission made of the part. */
+  readonly take: (object: KubeObject, shown: KubeObject) => void;
 }
 
 export interface UpdateResult {
@@ -123,31 +131,53 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   restoreMeta(kind, body, old, request.subresource);
   restoreForUpdate(kind, body, old, request.subresource);
   setDefaults(kind, body);
+  if (!request.tracked) {
+    const { fieldManager: manager, subresource } = request;
+    trackUpdate(request.served, body, old, { manager, subresource, now: registry.now() });
+  }
   const scope = admissionScope(request);
-  const object = await admitMutate(registry, scope, body, old);
+  const object = await admitChange(registry, { request, scope, body, old });
   setDefaults(kind, object);
   prepareForUpdate(kind, object, old, ctx);
   if (kind.generation && request.subresource !== "status")
     object.metadata.generation = nextGeneration(kind, object, old);
-  if (!request.tracked) {
-    const { fieldManager: manager, subresource } = request;
-    trackUpdate(request.served, object, old, { manager, subresource, now: registry.now() });
-  }
   refuseInvalid(kind, request.name, updateErrors(kind, object, old, ctx));
   warn(kind, object, old, ctx);
-  await admitValidate(registry, scope, object, old);
+  const { view } = request;
+  await (view
+    ? admitValidate(registry, scope, view.show(object), view.show(old))
+    : admitValidate(registry, scope, object, old));
   return storeUpdate(registry, request, { ...target, object, ctx });
+}
+
+interface Changing {
+  readonly request: UpdateRequest;
+  readonly scope: AdmissionScope;
+  readonly body: KubeObject;
+  readonly old: KubeObject;
+}
+
+async function admitChange(
+  registry: Registry,
+  { request: { view }, scope, body, old }: Changing,
+): Promise<KubeObject> {
+  if (!view) return admitMutate(registry, scope, body, old);
+  const shown = view.show(body);
+  if (shown) view.take(body, await admitMutate(registry, scope, shown, view.show(old)));
+  return body;
 }
 
 const admissionScope = (request: UpdateRequest): AdmissionScope => ({
   operation: "UPDATE",
   kind: request.served.kind,
-  subresource: request.admissionSubresource ?? request.subresource,
+  subresource: request.subresource,
   namespace: request.namespace,
   name: request.name,
   user: request.user,
   dryRun: request.dryRun,
   options: request.options,
+  body: request.view?.kind,
+  version: request.served.version,
   warn: request.warn,
 });
 

@@ -27,6 +27,7 @@ export async function update(registry: Registry, call: Call): Promise<ApiRespons
     warn,
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
+    options: options.given,
   };
   try {
     const { item } = await updateObject(registry, {

@@ -5,7 +5,7 @@ import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { CelRuntimeError, compile, type Program } from "@coracle/shared/cel/environment.ts";
 import { toCel } from "@coracle/shared/cel/values.ts";
 import type { AdmissionContext, Attributes } from "../plugin.ts";
-import type { Verdict } from "../webhooks/conditions.ts";
+import { allErrors, conditionError, type Verdict } from "../webhooks/conditions.ts";
 import { namespaceOf } from "../webhooks/match.ts";
 import { requestOf } from "../webhooks/request.ts";
 import { policyVariables } from "./check-expression.ts";
@@ -121,14 +121,14 @@ export function evaluateConditions(
   variables: Variables,
 ): Verdict {
   const errors: string[] = [];
-  for (const { name, expression } of conditions ?? []) {
+  for (const { expression } of conditions ?? []) {
     try {
       const result = expressionOf(expression).run(variables);
       if (result === false) return { matches: false };
-      if (result !== true) errors.push(`${name}: matchCondition must evaluate to bool`);
+      if (result !== true) errors.push(conditionError(expression, "it must evaluate to bool"));
     } catch (error) {
-      errors.push(`${name}: ${(error as Error).message}`);
+      errors.push(conditionError(expression, (error as Error).message));
     }
   }
-  return errors.length > 0 ? { matches: false, error: errors.join(", ") } : { matches: true };
+  return errors.length > 0 ? { matches: false, error: allErrors(errors) } : { matches: true };
 }

@@ -13,7 +13,7 @@ import { mergeTyped } from "../../patch/merge-typed.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
 import { nameOf, type AdmissionContext, type AdmissionPlugin, type Attributes } from "../plugin.ts";
 import { versionOf } from "../webhooks/match.ts";
-import { checked, inVersion } from "../webhooks/versions.ts";
+import { checked, shownIn, shownNode } from "../webhooks/versions.ts";
 import { evaluateConditions, expressionOf, sceneVariables, withParams, type Variables } from "./compiled.ts";
 import { matchPolicies, mayConcern, paramsOf, type MatchedPolicy } from "./matched.ts";
 
@@ -74,15 +74,15 @@ async function apply(
   ctx: AdmissionContext,
 ): Promise<boolean> {
   const { spec = {} } = policy;
-  const { kind, oldObject } = attributes;
+  const { oldObject } = attributes;
   let changed = false;
   for (const binding of bindings) {
     try {
       const query = { kind: spec.paramKind, ref: binding.spec?.paramRef, namespace: attributes.namespace };
       for (const params of await paramsOf(resources, ctx, query)) {
         if (!attributes.object) continue;
-        const shown = await inVersion(resources, kind, attributes.object, version);
-        const old = oldObject && (await inVersion(resources, kind, oldObject, version));
+        const shown = await shownIn(resources, attributes, attributes.object, version);
+        const old = oldObject && (await shownIn(resources, attributes, oldObject, version));
         const declared = spec.variables ?? [];
         const scene = { attributes, version, object: shown, oldObject: old, declared };
         const variables = withParams(await sceneVariables(scene, ctx), params, declared);
@@ -92,7 +92,7 @@ async function apply(
           continue;
         }
         const mutated = await mutate(resources, { attributes, version, shown }, { spec, params, ctx });
-        const next = await inVersion(resources, kind, mutated, versionOf(attributes));
+        const next = await shownIn(resources, attributes, mutated, versionOf(attributes));
         if (equal(next, attributes.object)) continue;
         attributes.object = next;
         changed = true;
@@ -123,13 +123,12 @@ async function mutate(
   { attributes, version, shown }: Mutating,
   { spec, params, ctx }: With,
 ): Promise<KubeObject> {
-  const { kind } = attributes;
   let object = shown;
   for (const mutation of spec.mutations ?? []) {
     const declared = spec.variables ?? [];
     const scene = { attributes, version, object, oldObject: attributes.oldObject, declared };
     const variables = withParams(await sceneVariables(scene, ctx), params, declared);
-    object = checked(kind, {
+    object = checked(attributes, {
       ...mutateOnce(resources, { attributes, version, object }, mutation, variables),
     });
   }
@@ -156,8 +155,7 @@ function mutateOnce(
   if (!isObject(configuration)) throw new Error("must evaluate to Object but got another type");
   for (const field of ["apiVersion", "kind"])
     if (field in configuration) throw new Error(`may not modify ${field}`);
-  const { kind } = attributes;
-  const node = resources.find(kind.group, version, kind.plural)?.node;
+  const node = shownNode(resources, attributes, version);
   return clone(mergeTyped(node, object, configuration)) as KubeObject;
 }
 

@@ -8,7 +8,7 @@ import { ApiError, forbidden } from "@coracle/shared/errors.ts";
 import { annotateAudit } from "../../audit/context.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
 import { nameOf, type AdmissionContext, type AdmissionPlugin, type Attributes } from "../plugin.ts";
-import { inVersion } from "../webhooks/versions.ts";
+import { shownIn } from "../webhooks/versions.ts";
 import { evaluateConditions, expressionOf, sceneVariables, withParams, type Variables } from "./compiled.ts";
 import { matchPolicies, mayConcern, paramsOf, type MatchedPolicy } from "./matched.ts";
 
@@ -80,13 +80,13 @@ async function findingsOf(
   attributes: Attributes,
   ctx: AdmissionContext,
 ): Promise<Finding[]> {
-  const { kind, object, oldObject } = attributes;
+  const { object, oldObject } = attributes;
   const spec = policy.spec ?? {};
   const scene = {
     attributes,
     version,
-    object: object && (await inVersion(resources, kind, object, version)),
-    oldObject: oldObject && (await inVersion(resources, kind, oldObject, version)),
+    object: object && (await shownIn(resources, attributes, object, version)),
+    oldObject: oldObject && (await shownIn(resources, attributes, oldObject, version)),
     declared: spec.variables ?? [],
   };
   const variables = await sceneVariables(scene, ctx);

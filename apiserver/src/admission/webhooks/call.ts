@@ -3,6 +3,7 @@ import { request as httpRequest, type Agent, type IncomingMessage } from "node:h
 import type { Duplex } from "node:stream";
 import type { WebhookClientConfig } from "@coracle/shared/api/generated/admissionregistration-v1.ts";
 import type { Reach } from "../../aggregation/reach.ts";
+import { isObject } from "../../patch/json.ts";
 import { keptConnections, tlsAgent } from "../../aggregation/tls-agent.ts";
 
 export interface CallOptions {
@@ -50,6 +51,8 @@ export function createCallWebhook(reach: Reach): CallWebhook {
     try {
       return await post({ url, agent, payload, signal: limited });
     } catch (error) {
+      if (error instanceof AnswerError)
+        throw new Error(`failed to call webhook: ${error.message}`, { cause: error });
       throw new Error(
         `failed to call webhook: Post ${JSON.stringify(config.service ? withPort(url) : url.href)}: ${reason(error, limited, signal)}`,
         {
@@ -59,6 +62,9 @@ export function createCallWebhook(reach: Reach): CallWebhook {
     }
   };
 }
+
+/** It was answered, but not with what was asked for. */
+class AnswerError extends Error {}
 
 /** The URL of a Service, with its port also where that is the usual one. */
 const withPort = ({ protocol, hostname, port, pathname, search }: URL): string =>
@@ -141,11 +147,35 @@ async function readAnswer(answer: IncomingMessage): Promise<unknown> {
   }
   const text = Buffer.concat(chunks).toString("utf8");
   const { statusCode = 0 } = answer;
-  if (statusCode < 200 || statusCode > 206)
-    throw new Error(`the server answered with status ${statusCode}: ${text.slice(0, 200)}`);
+  const isGood = statusCode >= 200 && statusCode <= 206;
   try {
-    return JSON.parse(text) as unknown;
+    const body: unknown = JSON.parse(text);
+    if (isGood) return body;
+    if (isObject(body) && body["kind"] === "Status" && typeof body["message"] === "string")
+      throw new AnswerError(body["message"]);
   } catch (error) {
-    throw new Error(`the answer is not JSON: ${(error as Error).message}`, { cause: error });
+    if (error instanceof AnswerError) throw error;
+    if (isGood) {
+      const why = `couldn't get version/kind; json parse error: ${(error as Error).message}`;
+      throw new AnswerError(why, { cause: error });
+    }
   }
+  throw new AnswerError(statusWords[statusCode] ?? otherWords(statusCode, text));
 }
+
+/** In the words of upstream's client, by which operators look for their cause. */
+const statusWords: Readonly<Record<number, string>> = {
+  400: "the server rejected our request for an unknown reason",
+  401: "the server has asked for the client to provide credentials",
+  404: "the server could not find the requested resource",
+  405: "the server does not allow this method on the requested resource",
+  422: "the server rejected our request due to an error in our request",
+  429: "the server has received too many requests and has asked us to try again later",
+  503: "the server is currently unable to handle the request",
+  504: "the server was unable to return a response in the time allotted, but may still be processing the request",
+};
+
+const otherWords = (code: number, text: string): string =>
+  code >= 500
+    ? `an error on the server (${JSON.stringify(text.slice(0, 2048) || "unknown")}) has prevented the request from succeeding`
+    : `the server responded with the status code ${code} but did not return more information`;

@@ -13,28 +13,35 @@ export interface Conditions {
   readonly count: number;
 }
 
+export const conditionError = (expression: string, why: string): string =>
+  `expression '${expression}' resulted in error: ${why}`;
+
+/** One error as itself, several in brackets. */
+export const allErrors = (errors: readonly string[]): string =>
+  errors.length === 1 ? (errors[0] ?? "") : `[${errors.join(", ")}]`;
+
 /** Compiles conditions once; one that does not compile fails whenever it is asked. */
 export function compileConditions(conditions: readonly MatchCondition[] | undefined): Conditions {
-  const compiled = (conditions ?? []).map(({ name, expression }) => ({
-    name,
+  const compiled = (conditions ?? []).map(({ expression }) => ({
+    expression,
     program: tryCompile(expression),
   }));
   return {
     count: compiled.length,
     evaluate(variables) {
       const errors: string[] = [];
-      for (const { name, program } of compiled) {
+      for (const { expression, program } of compiled) {
         try {
           if (program instanceof Error) throw program;
           const result = program.run(variables);
           // One that is false decides, whatever is wrong with the others.
           if (result === false) return { matches: false };
-          if (result !== true) errors.push(`${name}: matchCondition must evaluate to bool`);
+          if (result !== true) errors.push(conditionError(expression, "it must evaluate to bool"));
         } catch (error) {
-          errors.push(`${name}: ${(error as Error).message}`);
+          errors.push(conditionError(expression, (error as Error).message));
         }
       }
-      return errors.length > 0 ? { matches: false, error: errors.join(", ") } : { matches: true };
+      return errors.length > 0 ? { matches: false, error: allErrors(errors) } : { matches: true };
     },
   };
 }

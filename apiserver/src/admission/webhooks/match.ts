@@ -23,7 +23,8 @@ const configurations = "admissionregistration.k8s.io";
 export const isExempt = ({ kind }: Attributes): boolean => kind.group === configurations;
 
 /** The version a write is in. */
-export function versionOf({ object, oldObject, kind }: Attributes): string {
+export function versionOf({ object, oldObject, kind, body, version }: Attributes): string {
+  if (body) return version ?? kind.storageVersion;
   const apiVersion = object?.apiVersion ?? oldObject?.apiVersion;
   return apiVersion ? (apiVersion.split("/").at(-1) ?? kind.storageVersion) : kind.storageVersion;
 }

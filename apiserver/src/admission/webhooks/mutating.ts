@@ -1,6 +1,6 @@
 /** Webhooks that may change a write, one after the other. */
 import type { AdmissionResponse } from "@coracle/shared/api/generated/admission-v1.ts";
-import { internalError, type Status } from "@coracle/shared/errors.ts";
+import { ApiError, internalError, type Status } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal } from "../../patch/json.ts";
@@ -8,7 +8,7 @@ import type { AdmissionContext, AdmissionPlugin, Attributes } from "../plugin.ts
 import { webhooksFor, type MatchedWebhook } from "./configurations.ts";
 import { versionOf } from "./match.ts";
 import { ask, denial, type Outcome, type WebhookParts } from "./review.ts";
-import { checked, inVersion } from "./versions.ts";
+import { checked, shownIn } from "./versions.ts";
 
 const storage = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
 
@@ -77,18 +77,28 @@ async function take(
   const { response, shown } = outcome;
   const { name, failurePolicy } = matched.webhook;
   if (!response.allowed) throw denial(name, response.status as Partial<Status> | undefined);
+  let patch: unknown;
   try {
-    const patch = readPatch(response);
-    if (!patch || !shown || !attributes.object) return false;
-    const own = versionOf(attributes);
-    const patched = checked(attributes.kind, applyJsonPatch(shown, patch) as KubeObject);
-    const next = await inVersion(parts.resources(), attributes.kind, patched, own);
-    if (equal(next, attributes.object)) return false;
-    attributes.object = next;
-    return true;
+    patch = readPatch(response);
   } catch (error) {
     if (failurePolicy === "Ignore") return false;
     throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${(error as Error).message}`);
+  }
+  if (!patch || !shown || !attributes.object) return false;
+  const patched = carryOut(patch, shown, attributes);
+  const next = await shownIn(parts.resources(), attributes, patched, versionOf(attributes));
+  if (equal(next, attributes.object)) return false;
+  attributes.object = next;
+  return true;
+}
+
+/** A patch that cannot be carried out is no failed call: `failurePolicy` does not forgive it. @throws ApiError 500 */
+function carryOut(patch: unknown, shown: KubeObject, attributes: Attributes): KubeObject {
+  try {
+    return checked(attributes, applyJsonPatch(shown, patch) as KubeObject);
+  } catch (error) {
+    const [cause] = error instanceof ApiError ? (error.status.details?.causes ?? []) : [];
+    throw internalError(cause?.message ?? (error as Error).message);
   }
 }
 

@@ -17,10 +17,11 @@ export function requestOf(
   attributes: Attributes,
   version: string,
 ): Omit<AdmissionRequest, "object" | "oldObject"> {
-  const { kind, operation, subresource, user, dryRun } = attributes;
+  const { kind, body, operation, subresource, user, dryRun } = attributes;
   const { username, uid, groups, extra } = user;
   const own = versionOf(attributes);
-  const gvk = (v: string): AdmissionRequest["kind"] => ({ group: kind.group, version: v, kind: kind.kind });
+  const gvk = (v: string): AdmissionRequest["kind"] =>
+    body ? { ...body } : { group: kind.group, version: v, kind: kind.kind };
   const gvr = (v: string): AdmissionRequest["resource"] => ({
     group: kind.group,
     version: v,
@@ -58,7 +59,8 @@ function optionsOf({ operation, dryRun, options }: Attributes): object | undefin
     apiVersion: "meta.k8s.io/v1",
     ...(dryRun ? { dryRun: ["All"] } : {}),
   };
-  if (operation !== "DELETE") return common;
+  // Of a patch too: what is done to the object is what counts.
+  if (operation !== "DELETE") return { ...common, ...options };
   const { gracePeriodSeconds, propagation, uid, resourceVersion } = (options ?? {}) as Partial<Deletion>;
   const preconditions = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
   return {

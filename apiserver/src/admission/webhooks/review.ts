@@ -11,7 +11,7 @@ import type { CallWebhook } from "./call.ts";
 import type { MatchedWebhook } from "./configurations.ts";
 import { labelsMatch } from "./match.ts";
 import { requestOf, type Shown } from "./request.ts";
-import { inVersion } from "./versions.ts";
+import { shownIn } from "./versions.ts";
 
 export interface WebhookParts {
   readonly call: CallWebhook;
@@ -88,11 +88,11 @@ async function show(
   { version }: MatchedWebhook,
   attributes: Attributes,
 ): Promise<Shown> {
-  const { kind, object, oldObject } = attributes;
+  const { object, oldObject } = attributes;
   return {
     version,
-    object: object && (await inVersion(resources, kind, object, version)),
-    oldObject: oldObject && (await inVersion(resources, kind, oldObject, version)),
+    object: object && (await shownIn(resources, attributes, object, version)),
+    oldObject: oldObject && (await shownIn(resources, attributes, oldObject, version)),
   };
 }
 

@@ -4,7 +4,9 @@ import { clone } from "../../patch/json.ts";
 import type { Kind } from "../../registry/kind.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
 import { decodeObject } from "../../schema/decode.ts";
+import type { ObjectNode } from "../../schema/node.ts";
 import { schemaFor } from "../../schema/registry.ts";
+import type { Attributes } from "../plugin.ts";
 
 const apiVersionOf = (kind: Kind, version: string): string =>
   kind.group ? `${kind.group}/${version}` : version;
@@ -36,15 +38,36 @@ export async function inVersion(
 
 const versionIn = (apiVersion: string | undefined): string => apiVersion?.split("/").at(-1) ?? "";
 
+/** An object of a write, in another version of its resource; what only travels in bodies has the one. */
+export const shownIn = (
+  resources: ResourceTable,
+  { kind, body }: Pick<Attributes, "kind" | "body">,
+  object: KubeObject,
+  version: string,
+): Promise<KubeObject> =>
+  body ? Promise.resolve(clone(object)) : inVersion(resources, kind, object, version);
+
+/** The type of what a write shows in a version. */
+export const shownNode = (
+  resources: ResourceTable,
+  { kind, body }: Pick<Attributes, "kind" | "body">,
+  version: string,
+): ObjectNode | undefined =>
+  body
+    ? schemaFor(body.group, body.version, body.kind)
+    : resources.find(kind.group, version, kind.plural)?.node;
+
 /**
  * What somebody else made of an object, checked as a body of its kind is.
  * @throws Error with what is wrong with it
  */
-export function checked(kind: Kind, object: KubeObject): KubeObject {
+export function checked({ kind, body }: Pick<Attributes, "kind" | "body">, object: KubeObject): KubeObject {
   const { apiVersion } = object;
-  const node = schemaFor(kind.group, versionIn(apiVersion), kind.kind);
-  const decoded = kind.custom ? kind.custom.decode(object) : node ? decodeObject(node, object) : undefined;
+  const type = body ?? kind;
+  const node = schemaFor(type.group, versionIn(apiVersion), type.kind);
+  const custom = body ? undefined : kind.custom;
+  const decoded = custom ? custom.decode(object) : node ? decodeObject(node, object) : undefined;
   if (!decoded) return object;
   if (decoded.error !== undefined) throw new Error(decoded.error);
-  return { ...(decoded.object as KubeObject), apiVersion, kind: kind.kind };
+  return { ...(decoded.object as KubeObject), apiVersion, kind: type.kind };
 }

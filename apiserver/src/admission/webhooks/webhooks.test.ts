@@ -3,88 +3,21 @@ import type { AdmissionReview } from "@coracle/shared/api/generated/admission-v1
 import type { DuplexChannels, Received } from "@coracle/shared/bus/session.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { describe, expect, test } from "vitest";
-import { startTlsServer, type TlsServer } from "../../aggregation/tls-server.test-support.ts";
-import type { InProcessApi } from "../../testing/in-process.ts";
+import { startTlsServer } from "../../aggregation/tls-server.test-support.ts";
 import { raw, rawPatch } from "../../testing/raw.ts";
 import type { AdmissionPlugin } from "../plugin.ts";
 import { startWithDynamicAdmission } from "../policies/in-process.test-support.ts";
-
-const group = "/apis/admissionregistration.k8s.io/v1";
-const configMaps = "/api/v1/namespaces/default/configmaps";
-
-type Respond = (request: NonNullable<AdmissionReview["request"]> & { object: KubeObject | null }) => object;
-
-/** A webhook as a Service `hook` in `default` has it. */
-const startHook = (respond: Respond): Promise<TlsServer> =>
-  startTlsServer({ names: ["hook.default.svc"] }, ({ body }) => {
-    const review = JSON.parse(body) as AdmissionReview;
-    const request = review.request as Parameters<Respond>[0];
-    const response = { uid: request.uid, allowed: true, ...respond(request) };
-    return { body: { kind: "AdmissionReview", apiVersion: review.apiVersion, response } };
-  });
-
-const patchOf = (...operations: object[]): object => ({
-  patchType: "JSONPatch",
-  patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
-});
-const label = (key: string): object => patchOf({ op: "add", path: `/metadata/labels/${key}`, value: "x" });
-
-/** A Service whose endpoint is the hook on this machine. */
-async function serve(api: InProcessApi, { port }: TlsServer): Promise<void> {
-  await raw(api, "POST", "/api/v1/namespaces/default/services", {
-    body: {
-      metadata: { name: "hook" },
-      spec: { clusterIP: "None", ports: [{ port: 443, targetPort: 8443 }] },
-    },
-  });
-  // The API lets nobody make endpoints of this machine itself.
-  const key = { resource: "endpointslices.discovery.k8s.io", namespace: "default", name: "hook-1" };
-  const slice = {
-    kind: "EndpointSlice",
-    apiVersion: "discovery.k8s.io/v1",
-    metadata: { name: "hook-1", namespace: "default", labels: { "kubernetes.io/service-name": "hook" } },
-    addressType: "IPv4",
-    ports: [{ name: "", port }],
-    endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
-  };
-  await api.registry.store.create(key, JSON.stringify(slice));
-}
-
-const webhook = (name: string, hook: TlsServer, more: object = {}): object => ({
-  name: `${name}.example.com`,
-  clientConfig: {
-    service: { namespace: "default", name: "hook", path: `/${name}` },
-    caBundle: hook.caBundle,
-  },
-  rules: [
-    {
-      apiGroups: [""],
-      apiVersions: ["v1"],
-      operations: ["CREATE", "UPDATE", "DELETE"],
-      resources: ["configmaps"],
-    },
-  ],
-  sideEffects: "None",
-  admissionReviewVersions: ["v1"],
-  ...more,
-});
-
-async function configure(
-  api: InProcessApi,
-  kind: "mutating" | "validating",
-  ...webhooks: object[]
-): Promise<void> {
-  const { status, text } = await raw(api, "POST", `${group}/${kind}webhookconfigurations`, {
-    body: { metadata: { name: kind }, webhooks },
-  });
-  expect(status, text).toBe(201);
-}
-
-const configMap = (name: string, labels: Record<string, string> = {}): KubeObject => ({
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { name, labels: { a: "b", ...labels } },
-});
+import {
+  configMap,
+  configMaps,
+  configure,
+  group,
+  label,
+  patchOf,
+  serve,
+  startHook,
+  webhook,
+} from "./hook.test-support.ts";
 
 describe("validating webhooks", () => {
   test("are shown the write, and refuse it in their own words", async () => {

@@ -11,6 +11,7 @@ import { bodyKind, readAction } from "./body-kind.ts";
 import { respondSuccess } from "./success.ts";
 
 export const bindingBody = bodyKind("", "v1", "Binding");
+const bindingKind = { group: "", version: "v1", kind: "Binding" };
 const pods = { group: "", resource: "pods" };
 
 /** POST pods/x/binding, and POST of a Binding: gives a pod its node. */
@@ -36,6 +37,9 @@ export async function bind(registry: Registry, call: Call): Promise<ApiResponse>
     name: podName,
     user,
     dryRun: options.dryRun,
+    options: options.given,
+    body: bindingKind,
+    version: call.served.version,
     warn,
   };
   const binding = (await admitMutate(registry, scope, body)) as Binding;

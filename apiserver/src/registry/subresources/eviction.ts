@@ -44,6 +44,9 @@ async function create(registry: Registry, call: Call): Promise<ApiResponse> {
     name: info.name,
     user,
     dryRun: deletion.dryRun,
+    options: options.given,
+    body: eviction.kind,
+    version: call.served.version,
     warn,
   };
   await admitValidate(registry, scope, await admitMutate(registry, scope, body));

@@ -14,7 +14,7 @@ import { decodeBody, readBody } from "../read-body.ts";
 import type { Call, Registry } from "../registry.ts";
 import { respondObject } from "../respond.ts";
 import { refuseInvalid } from "../strategy.ts";
-import { updateObject } from "../update-object.ts";
+import { updateObject, type AdmissionView } from "../update-object.ts";
 import { bodyKind } from "./body-kind.ts";
 import type { Subresource } from "./subresource.ts";
 
@@ -25,10 +25,12 @@ const served = bodyKind("autoscaling", "v1", "Scale", [
   ageColumn,
 ]);
 
+const scaleKind = { group: "autoscaling", version: "v1", kind: "Scale" };
+
 /** The number of replicas of anything that has one, apart from the rest of it. */
 export const scale: Subresource = {
   verbs: { get, update, patch },
-  kind: { group: "autoscaling", version: "v1", kind: "Scale" },
+  kind: scaleKind,
 };
 
 function describe(kind: Kind): ScaleDescription {
@@ -38,11 +40,16 @@ function describe(kind: Kind): ScaleDescription {
 
 /** What a stored object is as a Scale. */
 function scaleOf(kind: Kind, item: CachedObject): CachedObject {
+  const object = scaleObject(kind, item.object);
+  return { key: item.key, revision: item.revision, object, json: () => Buffer.from(JSON.stringify(object)) };
+}
+
+function scaleObject(kind: Kind, parent: KubeObject): KubeObject {
   const read = describe(kind);
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = item.object.metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = parent.metadata;
   // Each description takes objects of its own kind, which this is.
-  const of = item.object as never;
-  const object: KubeObject = {
+  const of = parent as never;
+  return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
@@ -50,7 +57,22 @@ function scaleOf(kind: Kind, item: CachedObject): CachedObject {
     spec: read.specReplicas(of) === 0 ? {} : { replicas: read.specReplicas(of) },
     status: { replicas: read.statusReplicas(of), selector: read.selector(of) },
   };
-  return { key: item.key, revision: item.revision, object, json: () => Buffer.from(JSON.stringify(object)) };
+}
+
+/** Who is asked about a change of scale is asked about the Scale. */
+const viewOf = (kind: Kind): AdmissionView => ({
+  kind: scaleKind,
+  show: (object) => (hasReplicas(kind, object) ? scaleObject(kind, object) : undefined),
+  take: (object, shown) => describe(kind).setReplicas(object as never, (shown as Scale).spec?.replicas ?? 0),
+});
+
+/** A custom resource may be without. */
+function hasReplicas(kind: Kind, object: KubeObject): boolean {
+  try {
+    return typeof describe(kind).specReplicas(object as never) === "number";
+  } catch {
+    return false;
+  }
 }
 
 async function get(registry: Registry, call: Call): Promise<ApiResponse> {
@@ -108,6 +130,8 @@ async function write(
     warn,
     dryRun: options.dryRun,
     fieldManager: options.fieldManager,
+    options: options.given,
+    view: viewOf(kind),
     retry,
     change: (current) => {
       const { metadata, spec } = wanted(current);

@@ -32,6 +32,9 @@ async function create(registry: Registry, call: Call): Promise<ApiResponse> {
     name: info.name,
     user,
     dryRun: options.dryRun,
+    options: options.given,
+    body: token.kind,
+    version: call.served.version,
     warn,
   };
   const admitted = await admitMutate(registry, scope, body);

@@ -41,6 +41,7 @@ export function defineReview({
       name: "",
       user,
       dryRun: options.dryRun,
+      options: options.given,
       warn,
     };
     const review = await admitMutate(registry, scope, body);

@@ -2,9 +2,9 @@ import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.t
 import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
 import { badRequest, notFound, pathNotFound, serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../../../request.ts";
-import { admitValidate } from "../../admission.ts";
 import type { Handler } from "../../handler.ts";
 import { keyFor, groupResource, readConsistent, type Call, type Registry } from "../../registry.ts";
+import { admitConnect } from "../connect.ts";
 import type { Subresource } from "../subresource.ts";
 import { forwardHttp, type Forwarding, type ProxyTarget } from "./forward.ts";
 
@@ -48,7 +48,7 @@ async function resolve(registry: Registry, call: Call): Promise<ProxyTarget> {
   const kind = kindOf[call.served.kind.storage];
   if (!kind) throw pathNotFound();
   const target = await resolvers[kind](registry, call, parseName(call.info.name, kind));
-  await admitConnect(registry, call);
+  await admitConnect(registry, call, optionsOf[kind].kind);
   return target;
 }
 
@@ -85,17 +85,11 @@ export const podProxy = proxy("PodProxyOptions");
 export const serviceProxy = proxy("ServiceProxyOptions");
 export const nodeProxy = proxy("NodeProxyOptions");
 
-const admitConnect = (registry: Registry, { served, info, user, warn }: Call): Promise<void> =>
-  admitValidate(registry, {
-    operation: "CONNECT",
-    kind: served.kind,
-    subresource: "proxy",
-    namespace: info.namespace,
-    name: info.name,
-    user,
-    dryRun: false,
-    warn,
-  });
+const optionsOf: Readonly<Record<ProxiedKind, Subresource>> = {
+  node: nodeProxy,
+  pod: podProxy,
+  service: serviceProxy,
+};
 
 async function named<T>(registry: Registry, { served, info }: Call, name: string): Promise<T> {
   const item = await readConsistent(registry, keyFor(served.kind, info.namespace, name));

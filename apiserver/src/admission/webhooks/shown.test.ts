@@ -1,0 +1,102 @@
+import type { AdmissionReview } from "@coracle/shared/api/generated/admission-v1.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { expect, test } from "vitest";
+import type { TlsServer } from "../../aggregation/tls-server.test-support.ts";
+import { raw, rawPatch } from "../../testing/raw.ts";
+import { startWithDynamicAdmission } from "../policies/in-process.test-support.ts";
+import { configMap, configMaps, configure, patchOf, serve, startHook, webhook } from "./hook.test-support.ts";
+
+const shown = (hook: TlsServer, i = -1): Record<string, unknown> =>
+  (JSON.parse(hook.asked.at(i)?.body ?? "{}") as AdmissionReview).request as unknown as Record<
+    string,
+    unknown
+  >;
+const rule = (group: string, resource: string, operation: string): object => ({
+  rules: [{ apiGroups: [group], apiVersions: ["v1"], operations: [operation], resources: [resource] }],
+});
+const deployment = {
+  metadata: { name: "web" },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: { a: "b" } },
+    template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+  },
+};
+
+test("the options of a request are shown as the client gave them, of a patch as those of the update", async () => {
+  await using hook = await startHook(() => ({}));
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  await configure(api, "validating", webhook("see", hook));
+  const query = "?fieldManager=me&fieldValidation=Strict";
+  await raw(api, "POST", `${configMaps}${query}`, { body: configMap("a") });
+  expect(shown(hook)).toMatchObject({
+    options: { kind: "CreateOptions", fieldManager: "me", fieldValidation: "Strict" },
+  });
+  await rawPatch(api, "merge", `${configMaps}/a?fieldManager=you`, { data: { a: "b" } });
+  const { options, object, oldObject } = shown(hook);
+  expect(options).toEqual({ kind: "UpdateOptions", apiVersion: "meta.k8s.io/v1", fieldManager: "you" });
+  const version = (oldObject as KubeObject).metadata.resourceVersion;
+  expect(version).toMatch(/^\d+$/);
+  expect((object as KubeObject).metadata.resourceVersion).toBe(version);
+});
+
+test("a change of scale is shown as a Scale, which a webhook may change", async () => {
+  await using hook = await startHook(({ subResource }) =>
+    subResource === "scale" ? patchOf({ op: "replace", path: "/spec/replicas", value: 5 }) : {},
+  );
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  await configure(api, "mutating", webhook("see", hook, rule("apps", "deployments/scale", "UPDATE")));
+  const path = "/apis/apps/v1/namespaces/default/deployments";
+  await raw(api, "POST", path, { body: deployment });
+  const scaled = await rawPatch(api, "merge", `${path}/web/scale`, { spec: { replicas: 3 } });
+  expect(scaled.body).toMatchObject({ kind: "Scale", spec: { replicas: 5 } });
+  expect(shown(hook)).toMatchObject({
+    kind: { group: "autoscaling", version: "v1", kind: "Scale" },
+    requestKind: { group: "autoscaling", version: "v1", kind: "Scale" },
+    resource: { group: "apps", version: "v1", resource: "deployments" },
+    subResource: "scale",
+    object: { kind: "Scale", metadata: { name: "web" }, spec: { replicas: 3 } },
+    oldObject: { kind: "Scale", spec: { replicas: 2 } },
+  });
+});
+
+test("a connection is shown as the options that its path and query say", async () => {
+  await using hook = await startHook(() => ({ allowed: false }));
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  await configure(api, "validating", webhook("proxy", hook, rule("", "nodes/proxy", "CONNECT")));
+  await raw(api, "POST", "/api/v1/nodes", { body: { metadata: { name: "n" } } });
+  await raw(api, "GET", "/api/v1/nodes/n/proxy/healthz");
+  expect(shown(hook)).toMatchObject({
+    operation: "CONNECT",
+    kind: { group: "", version: "v1", kind: "NodeProxyOptions" },
+    resource: { resource: "nodes" },
+    subResource: "proxy",
+    object: { kind: "NodeProxyOptions", apiVersion: "v1", path: "healthz" },
+  });
+});
+
+test("what a webhook adds has no owner; a patch that cannot be carried out is not forgiven", async () => {
+  await using hook = await startHook(({ name }) =>
+    patchOf(
+      name === "bad"
+        ? { op: "remove", path: "/data/none" }
+        : { op: "add", path: "/data", value: { asked: "x", added: "y" } },
+    ),
+  );
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  await configure(api, "mutating", webhook("add", hook, { failurePolicy: "Ignore" }));
+  const { body } = await raw(api, "POST", configMaps, { body: { ...configMap("a"), data: { asked: "x" } } });
+  expect(body["data"]).toEqual({ asked: "x", added: "y" });
+  const [entry] = (body as unknown as KubeObject).metadata.managedFields ?? [];
+  expect(entry?.fieldsV1).toMatchObject({ "f:data": { ".": {}, "f:asked": {} } });
+  expect(JSON.stringify(entry)).not.toContain("added");
+  const bad = await raw(api, "POST", configMaps, { body: configMap("bad") });
+  expect([bad.status, bad.body.message]).toEqual([
+    500,
+    expect.stringMatching(/^Internal error occurred: remove operation does not apply/),
+  ]);
+});
