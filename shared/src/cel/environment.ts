@@ -1,6 +1,6 @@
 /** Expressions compiled and run with Kubernetes' functions. */
 import { compileError, isLibraryError } from "./compile-error.ts";
-import { Environment } from "./library.ts";
+import { Environment, type ASTNode } from "./library.ts";
 import { registerLists } from "./lists.ts";
 import { registerMacros } from "./macros.ts";
 import { registerNetwork } from "./network.ts";
@@ -13,6 +13,7 @@ import { rewriteHas, rewriteStructs, rootNames } from "./tokens.ts";
 /** An expression ready to be run many times. */
 export interface Program {
   readonly expression: string;
+  readonly ast: ASTNode;
   /** The type of its result as far as it is known: `bool`, `string`, `dyn`, … */
   readonly type: string;
   /** Names of the declared variables it looks at. */
@@ -64,6 +65,7 @@ export function compile(environment: Environment, expression: string): Program {
     const names = rootNames(expression);
     return {
       expression,
+      ast: parsed.ast,
       type: checked.type ?? "dyn",
       uses: (variable) => names.has(variable),
       run(variables) {

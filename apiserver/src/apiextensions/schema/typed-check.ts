@@ -8,7 +8,8 @@ import { escapedName } from "./typed-value.ts";
 
 /**
  * Compiles a rule with `self` of the schema's own type.
- * @throws CelCompileError for a field that does not exist. Other doubts of the type checker are left to the values themselves.
+ * @throws CelCompileError for a field that does not exist, and for operands that can never fit. Other doubts of the type checker
+ * are left to the values themselves.
  */
 export function checkAgainstTypes(schema: Schema, isRoot: boolean, expression: string): void {
   const environment = baseEnvironment();
@@ -17,8 +18,17 @@ export function checkAgainstTypes(schema: Schema, isRoot: boolean, expression: s
   try {
     compile(environment, expression);
   } catch (error) {
-    if (error instanceof CelCompileError && error.code === "no_such_key") throw error;
+    if (!(error instanceof CelCompileError)) return;
+    if (error.code === "no_such_key" || comparesStrangers(error.text)) throw error;
   }
+}
+
+/** Numbers, texts and truth values have nothing to say to one another. */
+function comparesStrangers(text: string): boolean {
+  const [, left, right] =
+    /applied to '\((int|double|string|bool), (int|double|string|bool)\)'/.exec(text) ?? [];
+  const kind = (type: string | undefined): string | undefined => (type === "double" ? "int" : type);
+  return kind(left) !== kind(right);
 }
 
 interface Naming {

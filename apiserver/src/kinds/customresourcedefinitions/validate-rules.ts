@@ -2,20 +2,28 @@
 import type { ValidationRule } from "@coracle/shared/api/generated/apiextensions-v1.ts";
 import { checkAgainstTypes } from "../../apiextensions/schema/typed-check.ts";
 import { compileRule, type CompiledRule } from "../../apiextensions/schema/rules.ts";
+import { maxElements } from "../../apiextensions/schema/shape.ts";
 import { itemsOf, valuesOf, type Schema } from "../../apiextensions/schema/structural.ts";
 import { invalidValue, notSupported, required, type FieldError, type Path } from "../../registry/field.ts";
+import { chargeRule, chargeSchema, type Costs } from "./rule-cost.ts";
 
 const reasons = ["FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid", "FieldValueDuplicate"];
 
 /** @returns what is wrong with the rules of a structural schema and of its parts */
-export const validateRules = (schema: Schema, at: Path): FieldError[] =>
-  validateNode(schema, { at, isRoot: true, uncorrelated: undefined });
+export function validateRules(schema: Schema, at: Path): FieldError[] {
+  const costs: Costs = { rules: [] };
+  const errors = validateNode(schema, { at, isRoot: true, uncorrelated: undefined, times: 1, costs });
+  return [...errors, ...chargeSchema(costs, at)];
+}
 
 interface Walk {
   readonly at: Path;
   readonly isRoot: boolean;
   /** The list above whose elements cannot be told from one another between two states. */
   readonly uncorrelated: Path | undefined;
+  /** How many values of this place there can be in one object. */
+  readonly times: number;
+  readonly costs: Costs;
 }
 
 function validateNode(schema: Schema, walk: Walk): FieldError[] {
@@ -33,13 +41,17 @@ function validateNode(schema: Schema, walk: Walk): FieldError[] {
     errors.push(...validateNode(property, { ...walk, isRoot: false, at: at.child("properties").key(name) }));
   }
   const [items, values] = [itemsOf(schema), valuesOf(schema)];
+  const times = walk.times * maxElements(schema);
   if (items) {
     const keyed = schema["x-kubernetes-list-type"] === "map";
     const uncorrelated = walk.uncorrelated ?? (keyed ? undefined : at);
-    errors.push(...validateNode(items, { at: at.child("items"), isRoot: false, uncorrelated }));
+    const inside = { ...walk, at: at.child("items"), isRoot: false, uncorrelated, times };
+    errors.push(...validateNode(items, inside));
   }
   if (values)
-    errors.push(...validateNode(values, { ...walk, isRoot: false, at: at.child("additionalProperties") }));
+    errors.push(
+      ...validateNode(values, { ...walk, isRoot: false, at: at.child("additionalProperties"), times }),
+    );
   return errors;
 }
 
@@ -65,7 +77,7 @@ function validateRule(rule: ValidationRule, schema: Schema, walk: Walk): FieldEr
     const why = "messageExpression must evaluate to a string";
     errors.push(invalidValue(at.child("messageExpression"), rule.messageExpression, why));
   }
-  return [...errors, ...validateTransition(compiled, walk)];
+  return [...errors, ...validateTransition(compiled, walk), ...chargeRule(compiled, schema, walk)];
 }
 
 function validateTransition({ rule, transition }: CompiledRule, { at, uncorrelated }: Walk): FieldError[] {

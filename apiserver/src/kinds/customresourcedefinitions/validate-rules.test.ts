@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import type { Schema } from "../../apiextensions/schema/structural.ts";
+import { path } from "../../registry/field.ts";
+import { validateRules } from "./validate-rules.ts";
+
+const rule = (text: string): Partial<Schema> => ({ "x-kubernetes-validations": [{ rule: text }] });
+/** What is wrong with a rule on `foo`. */
+const wrong = (foo: Partial<Schema>, text: string): string[] =>
+  validateRules({ type: "object", properties: { foo: { ...foo, ...rule(text) } } }, path("schema")).map(
+    ({ field, message }) => `${field}: ${message}`,
+  );
+const strings = (list: Partial<Schema> = {}, item: Partial<Schema> = {}): Partial<Schema> => ({
+  type: "array",
+  items: { type: "string", ...item },
+  ...list,
+});
+const advice =
+  "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)";
+
+test("a rule that could take too long is refused, and is not once sizes are limited", () => {
+  const text = "self.all(x, x.contains('a string'))";
+  expect(wrong(strings(), text)).toEqual([
+    `schema.properties[foo].x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x ${advice}`,
+    `schema.properties[foo].x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+    `schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x ${advice}`,
+  ]);
+  expect(wrong(strings({ maxItems: 25 }, { maxLength: 10 }), text)).toEqual([]);
+});
+
+test.each([
+  ["a look at every element", strings(), "self.all(x, x != '')"],
+  ["a comparison of the whole", strings(), "self == oldSelf"],
+  ["a search in one long text", { type: "string" }, "self.matches('^[a-z]+$')"],
+  ["the size of anything", strings(), "size(self) < 10"],
+  [
+    "every pair of a few",
+    strings({ maxItems: 500 }, { maxLength: 30 }),
+    "self.all(x, self.exists_one(y, x == y))",
+  ],
+])("%s is within the budget", (_, foo, text) => {
+  expect(wrong(foo, text)).toEqual([]);
+});
+
+test("a rule about the elements of a list costs as often as there may be elements", () => {
+  const inList = (maxItems?: number): number =>
+    validateRules(
+      {
+        type: "object",
+        properties: {
+          foo: {
+            type: "array",
+            ...(maxItems === undefined ? {} : { maxItems }),
+            items: { type: "string", ...rule("self.matches('^[a-z]+$')") },
+          },
+        },
+      },
+      path("schema"),
+    ).length;
+  expect([inList(), inList(5)]).toEqual([3, 0]);
+});
+
+test("values that can never be equal are told from each other before there are any", () => {
+  expect(wrong({ type: "integer" }, "self == 'x'")[0]).toContain(
+    "compilation failed: ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'",
+  );
+  expect(wrong({ type: "number" }, "self == 1 || self > 2")).toEqual([]);
+});
