@@ -92,6 +92,7 @@ function serve(
   const same =
     before?.crd.metadata.uid === crd.metadata.uid &&
     before?.crd.metadata.generation === crd.metadata.generation &&
+    before?.crd.metadata.deletionTimestamp === crd.metadata.deletionTimestamp &&
     equal(before?.crd.status?.acceptedNames, crd.status?.acceptedNames);
   if (known && before && same) {
     known.holder.current = { ...before, crd };

@@ -17,7 +17,7 @@ import { columnsOf } from "./columns.ts";
 import { parseJsonPath } from "./jsonpath.ts";
 import { createLoader } from "./load.ts";
 import { apiVersionOf, type Definition, type Holder, type VersionSchema } from "./holder.ts";
-import { applyDefaults, hasDefaults } from "./schema/defaults.ts";
+import { applyDefaults, dropNulls, hasDefaults } from "./schema/defaults.ts";
 import { prune } from "./schema/prune.ts";
 import { compileRules, runRules, type RuleRun } from "./schema/rules.ts";
 import { validateSchema } from "./schema/validate.ts";
@@ -80,6 +80,7 @@ function versionKind(holder: Holder, compiled: VersionSchema, served: readonly s
     metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
     generation: true,
     setDefaults: (object) => {
+      dropNulls(schema, object);
       if (compiled.hasDefaults) applyDefaults(schema, object);
     },
     prepareForCreate: (object) => {
@@ -128,10 +129,8 @@ const openNode = customResourceNode(undefined);
 function decode({ schema }: VersionSchema, value: unknown): ReturnType<typeof decodeObject> {
   const decoded = decodeObject(openNode, value);
   if (decoded.error !== undefined) return decoded;
-  return {
-    ...decoded,
-    unknown: [...decoded.unknown, ...prune(schema, decoded.object, true).map(unknownField)],
-  };
+  const pruned = prune(schema, decoded.object, true).toSorted();
+  return { ...decoded, unknown: [...decoded.unknown, ...pruned.map(unknownField)] };
 }
 
 const unknownField = (field: string): string => `unknown field "${field}"`;

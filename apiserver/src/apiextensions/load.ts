@@ -4,7 +4,7 @@ import { clone, equal } from "../patch/json.ts";
 import type { CustomKind } from "../registry/custom.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { apiVersionOf, type Holder } from "./holder.ts";
-import { applyDefaults } from "./schema/defaults.ts";
+import { applyDefaults, dropNulls } from "./schema/defaults.ts";
 import { prune } from "./schema/prune.ts";
 
 type Loader = Pick<CustomKind, "load" | "save" | "isOutdated">;
@@ -85,6 +85,7 @@ function finish({ current }: Holder, version: string, { item, object }: Converte
   const compiled = current.versions.get(version);
   if (compiled) {
     prune(compiled.schema, object, true);
+    dropNulls(compiled.schema, object);
     if (compiled.hasDefaults) applyDefaults(compiled.schema, object);
   }
   object.metadata.resourceVersion = item.object.metadata.resourceVersion;

@@ -103,7 +103,11 @@ export function subresourcesOf(inGeneral: Kind, version: string): ServedSubresou
   });
 }
 
-export const verbsOf = (kind: Kind): readonly string[] => (kind.verbs ?? allVerbs).toSorted();
+/** Of a kind that is going, what there still is can be read and deleted. */
+const verbsOfLeaving = ["delete", "deletecollection", "get", "list", "watch"];
+
+export const verbsOf = (kind: Kind): readonly string[] =>
+  kind.custom?.closed() ? verbsOfLeaving : (kind.verbs ?? allVerbs).toSorted();
 
 const storageHash = (kind: Kind): string => {
   const stored = `${kind.group}/${kind.storageVersion}/${kind.kind}`;

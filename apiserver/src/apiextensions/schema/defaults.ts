@@ -13,6 +13,22 @@ export function hasDefaults(schema: Schema | undefined): boolean {
   );
 }
 
+/** Takes out, in place, the nulls of fields that may be none and have no default: they are as good as absent. */
+export function dropNulls(schema: Schema, value: unknown): void {
+  if (Array.isArray(value)) {
+    const items = itemsOf(schema);
+    if (items) for (const item of value) dropNulls(items, item);
+    return;
+  }
+  if (!isObject(value)) return;
+  for (const [key, item] of Object.entries(value)) {
+    const property = propertyOf(schema, key);
+    if (!property) continue;
+    if (item !== null) dropNulls(property, item);
+    else if (property.nullable !== true && property.default === undefined) delete value[key];
+  }
+}
+
 /** Sets defaults in place. A null where none is allowed counts as absent when there is a default. */
 export function applyDefaults(schema: Schema, value: unknown): void {
   if (Array.isArray(value)) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FieldError } from "../../registry/field.ts";
-import { applyDefaults } from "./defaults.ts";
+import { applyDefaults, dropNulls } from "./defaults.ts";
 import { prune } from "./prune.ts";
 import { compileRules, runRules } from "./rules.ts";
 import type { Schema } from "./structural.ts";
@@ -67,6 +67,20 @@ describe("pruning", () => {
       },
     });
   });
+});
+
+test("nulls of fields that may be none are as good as absent", () => {
+  const schema = spec({
+    a: { type: "string" },
+    b: { type: "string", nullable: true },
+    c: { type: "string", default: "x" },
+    map: { type: "object", additionalProperties: { type: "string" } },
+    open: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+  });
+  const value = { spec: { a: null, b: null, c: null, map: { k: null, l: "x" }, open: { any: null } } };
+  dropNulls(schema, value);
+  applyDefaults(schema, value);
+  expect(value).toEqual({ spec: { b: null, c: "x", map: { l: "x" }, open: { any: null } } });
 });
 
 test("defaults are set at every depth, and for nulls that may not be", () => {
