@@ -210,6 +210,12 @@ test("expressions that are none are refused when they are written", async () => 
   );
   const unknown = await post({ validations: [{ expression: "nothing.spec == 1" }] });
   expect(unknown.body.message).toContain("undeclared reference to 'nothing'");
+  const undeclared = await post({
+    variables: [{ name: "a", expression: "variables.b" }],
+    validations: [{ expression: "variables.a == 1 && variables.c" }],
+  });
+  expect(undeclared.body.message).toContain("undefined field 'b'");
+  expect(undeclared.body.message).toContain("undefined field 'c'");
   const text = await post({ validations: [{ expression: "'yes'" }] });
   expect(text.body.message).toContain("must evaluate to bool");
 });
@@ -266,7 +272,8 @@ describe("mutating policies", () => {
             expression: `[
               JSONPatch{op: "test", path: "/spec/replicas", value: 1},
               JSONPatch{op: "replace", path: "/spec/replicas", value: object.spec.replicas + 2},
-              JSONPatch{op: "add", path: "/metadata/annotations", value: {"made/by": "policy"}}
+              JSONPatch{op: "add", path: "/metadata/annotations", value: {"made": "x"}},
+              JSONPatch{op: "add", path: "/metadata/annotations/" + jsonpatch.escapeKey("made/by"), value: "policy"}
             ]`,
           },
         },
@@ -274,7 +281,7 @@ describe("mutating policies", () => {
     });
     const { body } = await raw(api, "POST", deployments, { body: deployment("a", 1) });
     expect(body["spec"]).toMatchObject({ replicas: 3 });
-    expect(body.metadata.annotations).toEqual({ "made/by": "policy" });
+    expect(body.metadata.annotations).toEqual({ made: "x", "made/by": "policy" });
     const refused = await raw(api, "POST", deployments, { body: deployment("b", 2) });
     expect(refused.status).toBe(422);
     expect(refused.body.message).toContain(

@@ -55,10 +55,11 @@ function validate({ spec = {} }: MutatingAdmissionPolicy): FieldError[] {
     errors.push(...validateMatchResources(spec.matchConstraints, at));
     if (!spec.matchConstraints.resourceRules?.length) errors.push(required(at.child("resourceRules")));
   }
+  const declared = (spec.variables ?? []).map(({ name }) => name);
   const mutations = spec.mutations ?? [];
   if (mutations.length === 0)
     errors.push(required(root.child("mutations"), "mutations must contain at least one item"));
-  mutations.forEach((mutation, i) => errors.push(...validateMutation(mutation, i)));
+  mutations.forEach((mutation, i) => errors.push(...validateMutation(mutation, i, declared)));
   const policies = ["IfNeeded", "Never"];
   if (!spec.reinvocationPolicy) errors.push(required(root.child("reinvocationPolicy")));
   else if (!policies.includes(spec.reinvocationPolicy))
@@ -66,7 +67,7 @@ function validate({ spec = {} }: MutatingAdmissionPolicy): FieldError[] {
   return errors;
 }
 
-function validateMutation(mutation: Mutation, i: number): FieldError[] {
+function validateMutation(mutation: Mutation, i: number, declared: readonly string[]): FieldError[] {
   const at = root.child("mutations").index(i);
   const fields = { ApplyConfiguration: "applyConfiguration", JSONPatch: "jsonPatch" } as const;
   const types = Object.keys(fields);
@@ -85,6 +86,9 @@ function validateMutation(mutation: Mutation, i: number): FieldError[] {
   if (!mutation[mine])
     errors.push(required(at.child(mine), `must be specified when patchType is ${mutation.patchType}`));
   else if (!mutation[mine].expression?.trim()) errors.push(required(at.child(mine, "expression")));
-  else errors.push(...validateExpression(mutation[mine].expression, "any", at.child(mine, "expression")));
+  else {
+    const where = at.child(mine, "expression");
+    errors.push(...validateExpression(mutation[mine].expression, "any", where, declared));
+  }
   return errors;
 }

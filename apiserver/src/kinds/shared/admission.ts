@@ -137,8 +137,9 @@ export function validateExpression(
   expression: string,
   result: "bool" | "string" | "any",
   at: Path,
+  declared?: readonly string[],
 ): FieldError[] {
-  const problem = expressionProblem(expression, { result, policy: true });
+  const problem = expressionProblem(expression, { result, policy: true, declared });
   return problem === undefined ? [] : [invalidValue(at, expression, problem)];
 }
 
@@ -150,10 +151,11 @@ export function validateVariables(variables: readonly Variable[] | undefined, at
     if (!variable.name) errors.push(required(where.child("name"), "name is not specified"));
     else errors.push(...check(cIdentifier, variable.name, where.child("name")));
     if (seen.has(variable.name)) errors.push(duplicate(where.child("name"), variable.name));
+    const before = [...seen];
     seen.add(variable.name);
     if (!variable.expression?.trim())
       errors.push(required(where.child("expression"), "expression is not specified"));
-    else errors.push(...validateExpression(variable.expression, "any", where.child("expression")));
+    else errors.push(...validateExpression(variable.expression, "any", where.child("expression"), before));
     return errors;
   });
 }

@@ -69,6 +69,7 @@ function validate({ spec = {} }: ValidatingAdmissionPolicy): FieldError[] {
     errors.push(...validateMatchResources(constraints, at));
     if (!constraints.resourceRules?.length) errors.push(required(at.child("resourceRules")));
   }
+  const declared = (spec.variables ?? []).map(({ name }) => name);
   const validations = spec.validations ?? [];
   const annotations = spec.auditAnnotations ?? [];
   if (validations.length === 0 && annotations.length === 0) {
@@ -77,21 +78,25 @@ function validate({ spec = {} }: ValidatingAdmissionPolicy): FieldError[] {
       required(root.child("auditAnnotations"), "validations or auditAnnotations must be specified"),
     );
   }
-  validations.forEach((validation, i) => errors.push(...validateValidation(validation, i)));
+  validations.forEach((validation, i) => errors.push(...validateValidation(validation, i, declared)));
   if (annotations.length > 20) errors.push(tooMany(root.child("auditAnnotations"), annotations.length, 20));
-  return [...errors, ...validateAnnotations(annotations)];
+  return [...errors, ...validateAnnotations(annotations, declared)];
 }
 
 const reasons = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
 
-function validateValidation(validation: Partial<Validation>, i: number): FieldError[] {
+function validateValidation(
+  validation: Partial<Validation>,
+  i: number,
+  declared: readonly string[],
+): FieldError[] {
   const at = root.child("validations").index(i);
   const errors: FieldError[] = [];
   const { expression = "", message = "", messageExpression = "", reason } = validation;
   if (!expression.trim()) errors.push(required(at.child("expression"), "expression is not specified"));
-  else errors.push(...validateExpression(expression, "bool", at.child("expression")));
+  else errors.push(...validateExpression(expression, "bool", at.child("expression"), declared));
   if (messageExpression.trim())
-    errors.push(...validateExpression(messageExpression, "string", at.child("messageExpression")));
+    errors.push(...validateExpression(messageExpression, "string", at.child("messageExpression"), declared));
   if (messageExpression && !messageExpression.trim())
     errors.push(
       invalidValue(at.child("messageExpression"), messageExpression, "must be non-empty if specified"),
@@ -109,7 +114,10 @@ function validateValidation(validation: Partial<Validation>, i: number): FieldEr
   return errors;
 }
 
-function validateAnnotations(annotations: readonly AuditAnnotation[]): FieldError[] {
+function validateAnnotations(
+  annotations: readonly AuditAnnotation[],
+  declared: readonly string[],
+): FieldError[] {
   const seen = new Set<string>();
   return annotations.flatMap((annotation, i) => {
     const at = root.child("auditAnnotations").index(i);
@@ -118,7 +126,10 @@ function validateAnnotations(annotations: readonly AuditAnnotation[]): FieldErro
     seen.add(annotation.key);
     if (!annotation.valueExpression?.trim())
       errors.push(required(at.child("valueExpression"), "valueExpression is not specified"));
-    else errors.push(...validateExpression(annotation.valueExpression, "any", at.child("valueExpression")));
+    else
+      errors.push(
+        ...validateExpression(annotation.valueExpression, "any", at.child("valueExpression"), declared),
+      );
     return errors;
   });
 }
