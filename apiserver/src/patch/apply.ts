@@ -87,7 +87,8 @@ export function applyConfiguration(
   return { object, isChanged: !(isSame && last?.apiVersion === writer.apiVersion) };
 }
 
-function checkConfiguration(node: ObjectNode, config: unknown, apiVersion: string): KubeObject {
+/** A configuration that fits its type, as far as can be told without the live object. @throws ApiError 400 */
+export function checkConfiguration(node: ObjectNode, config: unknown, apiVersion: string): KubeObject {
   if (!isObject(config)) throw badRequest("error decoding YAML: expected an object");
   if (tooDeep(config)) throw badRequest("error decoding YAML: exceeded max depth");
   if (config["apiVersion"] !== apiVersion) {

@@ -18,12 +18,7 @@ import { updateObject } from "./update-object.ts";
 /** A server-side apply: an object that does not exist is created. */
 export async function apply(registry: Registry, call: Call, options: WriteOptions): Promise<ApiResponse> {
   const { request, served, info, user, warn } = call;
-  if (!request.query.get("fieldManager")) throw managerRequired();
-  const { config, duplicates } = readConfiguration(call);
-  if (options.fieldValidation === "Strict" && duplicates[0])
-    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${duplicates[0]}`);
-  if (options.fieldValidation === "Warn")
-    for (const problem of duplicates) warn(`error converting YAML to JSON: ${problem}`);
+  const config = readApplied(call, options);
   const namespace = checkNamespace(call, config);
   const common = {
     served,
@@ -80,7 +75,20 @@ interface Configuration {
   readonly duplicates: readonly string[];
 }
 
-/** The applied configuration as a plain object, with the name of the path. */
+/**
+ * The applied configuration as a plain object, with the name of the path. What it says twice is refused or warned of as the
+ * options ask. @throws ApiError 400, 422
+ */
+export function readApplied(call: Call, options: WriteOptions): KubeObject {
+  if (!call.request.query.get("fieldManager")) throw managerRequired();
+  const { config, duplicates } = readConfiguration(call);
+  if (options.fieldValidation === "Strict" && duplicates[0])
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${duplicates[0]}`);
+  if (options.fieldValidation === "Warn")
+    for (const problem of duplicates) call.warn(`error converting YAML to JSON: ${problem}`);
+  return config;
+}
+
 function readConfiguration({ request, info }: Call): Configuration {
   const { body } = request;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
@@ -101,7 +109,8 @@ interface Merging {
   readonly live: KubeObject | undefined;
 }
 
-function merge(registry: Registry, call: Call, { options, config, live }: Merging): KubeObject {
+/** What applying a configuration makes of the live object, in the stored version. @throws ApiError 400, 409 */
+export function merge(registry: Registry, call: Call, { options, config, live }: Merging): KubeObject {
   const { served, info, warn } = call;
   const writer = fieldWriter(served, {
     manager: options.fieldManager,

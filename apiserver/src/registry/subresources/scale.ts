@@ -2,15 +2,17 @@ import type { Scale } from "@coracle/shared/api/generated/autoscaling-v1.ts";
 import { badRequest } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { ageColumn, integerColumn, nameColumn } from "../../kinds/shared/columns.ts";
+import { checkConfiguration } from "../../patch/apply.ts";
 import { clone } from "../../patch/json.ts";
 import type { ApiResponse } from "../../request.ts";
 import type { CachedObject } from "../../watch/cache.ts";
+import { merge, readApplied } from "../apply.ts";
 import { invalidValue, path } from "../field.ts";
 import { readNamed } from "../get.ts";
 import type { Kind, ScaleDescription } from "../kind.ts";
 import { writeOptions, type WriteOptions } from "../options.ts";
 import { patchTypeOf, readPatch } from "../patch.ts";
-import { decodeBody, readBody } from "../read-body.ts";
+import { decodeBody, fromStorage, readBody } from "../read-body.ts";
 import type { Call, Registry } from "../registry.ts";
 import { respondObject } from "../respond.ts";
 import { refuseInvalid } from "../strategy.ts";
@@ -90,35 +92,69 @@ async function update(registry: Registry, call: Call): Promise<ApiResponse> {
   }
   const { resourceVersion } = body.metadata;
   const retry = !resourceVersion || resourceVersion === "0";
-  return write(registry, call, { options, retry, wanted: () => body });
+  return write(registry, call, { options, retry, change: replace(call, () => body) });
 }
 
 async function patch(registry: Registry, call: Call): Promise<ApiResponse> {
   const { request, warn } = call;
   const options = writeOptions(request, "PatchOptions");
   const type = patchTypeOf(request.headers["content-type"]);
-  // Nobody owns the parts of a Scale: applying one is merging it.
-  const plain = type === "apply" ? "merge" : type;
-  const { change, problems } = readPatch({ ...call, served }, plain, options.fieldValidation);
+  if (type === "apply") return apply(registry, call, options);
+  const { change, problems } = readPatch({ ...call, served }, type, options.fieldValidation);
   const reader = { resources: registry.resources, warn };
   const wanted = (current: CachedObject): Scale => {
     const value = change(scaleOf(call.served.kind, current).object);
     return decodeBody({ value, duplicates: problems }, served, options.fieldValidation, reader);
   };
-  return write(registry, call, { options, retry: true, wanted });
+  return write(registry, call, { options, retry: true, change: replace(call, wanted) });
 }
+
+/** What is applied to a Scale is applied to its object, of which it names one field. */
+async function apply(registry: Registry, call: Call, options: WriteOptions): Promise<ApiResponse> {
+  const { kind, apiVersion } = call.served;
+  const { metadata, spec } = checkConfiguration(
+    served.node,
+    readApplied(call, options),
+    served.apiVersion,
+  ) as Scale;
+  const config: KubeObject = { apiVersion, kind: kind.kind, metadata: metadata ?? {}, spec: {} };
+  describe(kind).setReplicas(config as never, notNegative(call, spec?.replicas ?? 0));
+  return write(registry, call, {
+    options,
+    retry: true,
+    tracked: true,
+    change: ({ object }) =>
+      merge(registry, call, { options, config, live: fromStorage(call.served, object) }),
+  });
+}
+
+function notNegative({ info }: Call, replicas: number): number {
+  if (replicas < 0) {
+    const at = path("spec", "replicas");
+    refuseInvalid(served.kind, info.name, [invalidValue(at, replicas, "must be greater than or equal to 0")]);
+  }
+  return replicas;
+}
+
+/** The object with the number of replicas that a Scale wants. */
+const replace =
+  (call: Call, wanted: (current: CachedObject) => Scale) =>
+  (current: CachedObject): KubeObject => {
+    const { metadata, spec } = wanted(current);
+    const object = clone(current.object);
+    object.metadata.resourceVersion = metadata?.resourceVersion;
+    describe(call.served.kind).setReplicas(object as never, notNegative(call, spec?.replicas ?? 0));
+    return object;
+  };
 
 interface Writing {
   readonly options: WriteOptions;
   readonly retry: boolean;
-  readonly wanted: (current: CachedObject) => Scale;
+  readonly tracked?: boolean;
+  readonly change: (current: CachedObject) => KubeObject;
 }
 
-async function write(
-  registry: Registry,
-  call: Call,
-  { options, retry, wanted }: Writing,
-): Promise<ApiResponse> {
+async function write(registry: Registry, call: Call, { options, ...writing }: Writing): Promise<ApiResponse> {
   const { request, info, user, warn } = call;
   const { kind } = call.served;
   const { item } = await updateObject(registry, {
@@ -132,21 +168,7 @@ async function write(
     fieldManager: options.fieldManager,
     options: options.given,
     view: viewOf(kind),
-    retry,
-    change: (current) => {
-      const { metadata, spec } = wanted(current);
-      const replicas = spec?.replicas ?? 0;
-      if (replicas < 0) {
-        const at = path("spec", "replicas");
-        refuseInvalid(served.kind, info.name, [
-          invalidValue(at, replicas, "must be greater than or equal to 0"),
-        ]);
-      }
-      const object = clone(current.object);
-      object.metadata.resourceVersion = metadata?.resourceVersion;
-      describe(kind).setReplicas(object as never, replicas);
-      return object;
-    },
+    ...writing,
   });
   return respondObject(request, served, scaleOf(kind, item));
 }

@@ -81,6 +81,50 @@ describe("scale", () => {
     const negative = await rawPatch(api, "merge", `${deployments}/web/scale`, { spec: { replicas: -1 } });
     expect(negative.body).toMatchObject({ code: 422, reason: "Invalid" });
   });
+
+  it("is applied: who applies a number owns it, and others must ask", async () => {
+    await using api = await startInProcess();
+    await raw(api, "POST", deployments, {
+      body: {
+        metadata: { name: "web" },
+        spec: {
+          replicas: 2,
+          selector: { matchLabels: { a: "b" } },
+          template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+        },
+      },
+    });
+    const apply = (manager: string, spec: object, more = "") =>
+      rawPatch(api, "apply", `${deployments}/web/scale?fieldManager=${manager}${more}`, {
+        apiVersion: "autoscaling/v1",
+        kind: "Scale",
+        metadata: { name: "web" },
+        spec,
+      });
+    const refused = await apply("one", { replicas: 3 });
+    expect(refused.body).toMatchObject({ code: 409, details: { causes: [{ field: ".spec.replicas" }] } });
+    expect((await apply("one", { replicas: 3 }, "&force=true")).body).toMatchObject({
+      kind: "Scale",
+      spec: { replicas: 3 },
+    });
+    const other = await apply("two", { replicas: 4 });
+    expect(other.body.message).toBe(
+      'Apply failed with 1 conflict: conflict with "one" with subresource "scale": .spec.replicas',
+    );
+    expect((await apply("two", { size: 4 })).body.message).toContain(
+      ".spec.size: field not declared in schema",
+    );
+    const { body } = await raw(api, "GET", `${deployments}/web`);
+    expect(body.metadata.managedFields).toContainEqual(
+      expect.objectContaining({
+        manager: "one",
+        operation: "Apply",
+        apiVersion: "apps/v1",
+        subresource: "scale",
+        fieldsV1: { "f:spec": { "f:replicas": {} } },
+      }),
+    );
+  });
 });
 
 describe("eviction", () => {
