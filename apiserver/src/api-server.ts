@@ -5,7 +5,7 @@ import { createNonResource, type PathHandler } from "./discovery/non-resource.ts
 import { createOpenApiDocuments } from "./discovery/openapi.ts";
 import { startFlowSchemaStatus } from "./flowcontrol/status.ts";
 import { createClassify } from "./flowcontrol/classify.ts";
-import { createInFlight } from "./http/in-flight.ts";
+import { createFlowControl, type FlowControl } from "./flowcontrol/flow-control.ts";
 import {
   createPipeline,
   type Authenticate,
@@ -55,6 +55,7 @@ export interface ApiServerOptions {
 /** `handle` is the one way in, for every transport. */
 export interface ApiServer extends Pipeline {
   readonly registry: Registry;
+  readonly flowControl: FlowControl;
 }
 
 /** An API server without transports; `signal` stops it. Resolves when its cache is filled. */
@@ -87,6 +88,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     log: options.log,
     signal,
   });
+  const flowControl = createFlowControl(cache);
   const pipeline = createPipeline({
     registry,
     aggregate,
@@ -99,14 +101,14 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
         ...(options.paths?.(registry) ?? []),
       ]),
     }),
-    inFlight: createInFlight(),
+    flowControl,
     classify: createClassify(cache),
     impersonate: options.impersonate,
     observe: options.observe,
     audit: options.audit,
     log: options.log,
   });
-  return { ...pipeline, registry };
+  return { ...pipeline, registry, flowControl };
 }
 
 /** Kinds that are not stored are served beside the given ones. */

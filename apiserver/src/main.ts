@@ -15,6 +15,8 @@ import { createReach } from "./aggregation/reach.ts";
 import { createApiServer, type ApiServer } from "./api-server.ts";
 import type { PathHandler } from "./discovery/non-resource.ts";
 import { createApiMetrics } from "./http/metrics.ts";
+import { keepFlowControl } from "./flowcontrol/keep.ts";
+import { registerFlowMetrics } from "./flowcontrol/metrics.ts";
 import { openAudit } from "./audit/open.ts";
 import { createHttpsServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
@@ -81,6 +83,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
         live: [{ name: "ping", run: () => undefined }],
         ready: [
           { name: "ping", run: () => undefined },
+          { name: "etcd", run: storeCheck(store) },
           { name: "bus", run: busCheck },
           { name: "shutdown", run: stopping },
         ],
@@ -91,7 +94,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
           ["/metrics", metrics.handler],
           ...issuerPaths(security),
         ]),
-      observe: (info, response, milliseconds) => metrics.observe(info, response, milliseconds),
+      observe: metrics.observe,
       audit: openAudit({
         path: process.env["CORACLE_AUDIT_LOG"],
         policyPath: env("CORACLE_AUDIT_POLICY", "/audit-policy.yaml"),
@@ -104,6 +107,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
     },
     signal,
   );
+  registerFlowMetrics(server.flowControl);
   const serviceCIDR = env("CORACLE_SERVICE_CIDR", "10.96.0.0/16");
   await bootstrapCluster({ registry: server.registry, pki, serviceCIDR, log });
 
@@ -132,6 +136,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
     log,
   };
   expireEvents(server.registry, signal, log);
+  keepFlowControl(server.registry, log, signal);
   void runServiceRepair(repairAccess(server.registry), {
     cidr: serviceCIDR,
     signal,

@@ -103,13 +103,17 @@ describe("discovery", () => {
 
   it("answers version, paths, health and OpenAPI", async () => {
     const wrong: { text: string | undefined } = { text: undefined };
-    const check = { name: "bus", run: () => wrong.text };
+    const check = { name: "bus", run: () => Promise.resolve(wrong.text) };
     await using api = await startInProcess({ health: { live: [], ready: [check] } });
     expect((await raw(api, "GET", "/version")).body).toMatchObject({ major: "1", minor: "36" });
     expect((await raw<{ paths: string[] }>(api, "GET", "/")).body.paths).toContain("/apis/apps/v1");
     expect((await raw(api, "GET", "/readyz")).text).toBe("ok");
     expect((await raw(api, "GET", "/readyz?verbose")).text).toBe("[+]bus ok\nreadyz check passed\n");
+    expect((await raw(api, "GET", "/metrics/slis")).text).toContain(
+      'kubernetes_healthcheck{name="bus",type="readyz"} 1',
+    );
     wrong.text = "not connected";
+    expect((await raw(api, "GET", "/metrics/slis")).text).toContain('type="readyz"} 0');
     expect(await raw(api, "GET", "/readyz/bus")).toMatchObject({ status: 500 });
     expect((await raw(api, "GET", "/livez")).status).toBe(200);
     expect((await raw(api, "GET", "/nothing")).body).toMatchObject({ code: 404, reason: "NotFound" });

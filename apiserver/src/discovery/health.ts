@@ -4,7 +4,7 @@ import type { PathHandler } from "./non-resource.ts";
 /** One named check: what is wrong, or nothing. */
 export interface Check {
   readonly name: string;
-  readonly run: () => string | undefined;
+  readonly run: () => string | undefined | Promise<string | undefined>;
 }
 
 export interface HealthChecks {
@@ -25,6 +25,7 @@ export function healthPaths(checks: HealthChecks): Map<string, PathHandler> {
     paths.set(`/${name}`, handler);
     paths.set(`/${name}/`, handler);
   }
+  paths.set("/metrics/slis", healthMetrics(checks));
   return paths;
 }
 
@@ -42,24 +43,63 @@ function exclusions(wished: readonly string[], checks: readonly Check[]): string
   ];
 }
 
-function answer(name: string, checks: readonly Check[], request: ApiRequest): ApiResponse | undefined {
+/** The checks that a request asks for, done. @returns undefined for one that there is not */
+function answer(
+  name: string,
+  checks: readonly Check[],
+  request: ApiRequest,
+): Promise<ApiResponse> | undefined {
   const only = request.path.split("/")[2];
   const excluded = request.query.getAll("exclude");
   const chosen = only
     ? checks.filter((c) => c.name === only)
     : checks.filter((c) => !excluded.includes(c.name));
   if (only && chosen.length === 0) return undefined;
-  const results = chosen.map((check) => ({ name: check.name, wrong: check.run() }));
-  const failed = results.filter((r) => r.wrong !== undefined);
-  if (failed.length === 0 && !request.query.has("verbose")) return { status: 200, headers: text, body: "ok" };
+  return verdict(chosen, {
+    name,
+    verbose: request.query.has("verbose"),
+    notes: only ? [] : exclusions(excluded, checks),
+  });
+}
+
+interface Told {
+  readonly name: string;
+  readonly verbose: boolean;
+  readonly notes: readonly string[];
+}
+
+async function verdict(checks: readonly Check[], { name, verbose, notes }: Told): Promise<ApiResponse> {
+  const results = await runAll(checks);
+  const passed = results.every((r) => r.wrong === undefined);
+  if (passed && !verbose) return { status: 200, headers: text, body: "ok" };
   const lines = results.map((r) =>
     r.wrong === undefined ? `[+]${r.name} ok` : `[-]${r.name} failed: ${r.wrong}`,
   );
-  if (!only) lines.push(...exclusions(excluded, checks));
-  const verdict = `${name} check ${failed.length === 0 ? "passed" : "failed"}`;
+  const last = `${name} check ${passed ? "passed" : "failed"}`;
   return {
-    status: failed.length === 0 ? 200 : 500,
+    status: passed ? 200 : 500,
     headers: text,
-    body: `${lines.join("\n")}\n${verdict}\n`,
+    body: `${[...lines, ...notes, last].join("\n")}\n`,
   };
 }
+
+const runAll = (checks: readonly Check[]): Promise<{ name: string; wrong: string | undefined }[]> =>
+  Promise.all(checks.map(async (check) => ({ name: check.name, wrong: await check.run() })));
+
+/** GET /metrics/slis: each check as a metric, for service level indicators. */
+const healthMetrics =
+  (checks: HealthChecks): PathHandler =>
+  async () => {
+    const lines = await Promise.all(
+      Object.entries({ livez: checks.live, readyz: checks.ready, healthz: checks.ready }).map(
+        async ([type, list]) =>
+          (await runAll(list)).map(
+            ({ name, wrong }) =>
+              `kubernetes_healthcheck{name="${name}",type="${type}"} ${wrong === undefined ? 1 : 0}\n`,
+          ),
+      ),
+    );
+    const head =
+      "# HELP kubernetes_healthcheck The result of a health check.\n# TYPE kubernetes_healthcheck gauge\n";
+    return { status: 200, headers: text, body: head + lines.flat().join("") };
+  };

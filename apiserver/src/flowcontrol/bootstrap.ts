@@ -10,7 +10,12 @@ import type {
 /** Upstream's mandatory and suggested objects of API Priority and Fairness (its documentation lists them under "Defaults"). */
 
 const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
-const metadata = (name: string) => ({ name, annotations: { "apf.kubernetes.io/autoupdate-spec": "true" } });
+/** The annotation that says whether an object is to follow the defaults. */
+export const autoUpdate = "apf.kubernetes.io/autoupdate-spec";
+const metadata = (name: string) => ({ name, annotations: { [autoUpdate]: "true" } });
+
+/** Names of the schemas and levels that no cluster can do without. */
+export const mandatory: ReadonlySet<string> = new Set(["exempt", "catch-all"]);
 
 interface Share {
   readonly shares: number;

@@ -10,10 +10,14 @@ import { serviceAccountUser } from "../authn/groups.ts";
 import type { RequestInfo, UserInfo } from "../request.ts";
 import type { WatchCache } from "../watch/cache.ts";
 
-/** The uids of what a request falls under; upstream tells clients in headers. */
+/** What a request falls under; the uids are told to clients in headers, as upstream does. */
 export interface Flow {
   readonly schema: string;
   readonly level: string;
+  readonly schemaName: string;
+  readonly levelName: string;
+  /** What tells the flows of the schema apart; without it they are one. */
+  readonly distinguisher?: "ByUser" | "ByNamespace" | undefined;
 }
 
 /** Finds the FlowSchema of a request and the priority level it belongs to. */
@@ -25,7 +29,6 @@ const storage = { schemas: `flowschemas.${group}`, levels: `prioritylevelconfigu
 interface Candidate {
   readonly flow: Flow;
   readonly precedence: number;
-  readonly name: string;
   readonly rules: readonly PolicyRulesWithSubjects[];
 }
 
@@ -54,13 +57,20 @@ function readCandidates(cache: Pick<WatchCache, "all" | "get">): Candidate[] {
       | undefined;
     if (!spec || !level) continue;
     found.push({
-      flow: { schema: metadata.uid ?? "", level: level.metadata.uid ?? "" },
+      flow: {
+        schema: metadata.uid ?? "",
+        level: level.metadata.uid ?? "",
+        schemaName: key.name,
+        levelName: name,
+        distinguisher: spec.distinguisherMethod?.type as Flow["distinguisher"],
+      },
       precedence: spec.matchingPrecedence ?? 0,
-      name: key.name,
       rules: spec.rules ?? [],
     });
   }
-  return found.toSorted((a, b) => a.precedence - b.precedence || (a.name < b.name ? -1 : 1));
+  return found.toSorted(
+    (a, b) => a.precedence - b.precedence || (a.flow.schemaName < b.flow.schemaName ? -1 : 1),
+  );
 }
 
 const matches = (rule: PolicyRulesWithSubjects, user: UserInfo, info: RequestInfo): boolean =>

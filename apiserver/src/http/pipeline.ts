@@ -5,13 +5,13 @@ import type { Aggregate } from "../aggregation/aggregation.ts";
 import { withAnnotations } from "../audit/context.ts";
 import { denied } from "../authz/denied.ts";
 import type { Classify, Flow } from "../flowcontrol/classify.ts";
+import type { FlowControl } from "../flowcontrol/flow-control.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
 import type { Authorize, Call, Registry } from "../registry/registry.ts";
 import { respondStatus } from "../registry/respond.ts";
 import { route } from "../registry/route.ts";
 import { audited } from "./audited.ts";
 import { allottedMs, within } from "./deadline.ts";
-import type { InFlight } from "./in-flight.ts";
 import { prettified } from "./pretty.ts";
 import { parseRequestInfo } from "./request-info.ts";
 
@@ -24,21 +24,26 @@ export type NonResourceHandler = (
   user: UserInfo,
 ) => ApiResponse | Promise<ApiResponse> | undefined;
 
-export type Observe = (info: RequestInfo, response: ApiResponse, milliseconds: number) => void;
+/** Told of every request when it arrives. @returns what is told of its answer, and what it counts as */
+export type Observe = (
+  info: RequestInfo,
+  request: ApiRequest,
+) => (counted: RequestInfo, response: ApiResponse) => void;
 
 export interface PipelineParts {
   readonly registry: Registry;
   readonly authenticate: Authenticate;
   readonly impersonate?: Impersonate | undefined;
   readonly nonResource: NonResourceHandler;
-  readonly inFlight?: InFlight | undefined;
-  /** Which FlowSchema a request falls under, for the headers that say so. */
+  /** Lets requests begin as their priority level has room. */
+  readonly flowControl?: FlowControl | undefined;
+  /** Which FlowSchema a request falls under. */
   readonly classify?: Classify | undefined;
   /** Answers what another server answers for. */
   readonly aggregate?: Aggregate | undefined;
   readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;
-  /** Told of every answered request, for metrics. */
+  /** For metrics. */
   readonly observe?: Observe | undefined;
 }
 
@@ -58,13 +63,12 @@ export type ServeUpgrade = (call: Call, started: () => void) => Promise<number>;
 export function createPipeline(parts: PipelineParts): Pipeline {
   return {
     async handle(request) {
-      const started = performance.now();
       const info = parseRequestInfo(request.method, request.path, request.query);
+      const answered = parts.observe?.(info, request);
       const record = parts.audit?.(request, info);
       const response = await answer(parts, { request, info, record });
       // A resource that is not served must not make a new series.
-      const counted = isServed(parts.registry, info) ? info : unknown(info);
-      parts.observe?.(counted, response, performance.now() - started);
+      answered?.(isServed(parts.registry, info) ? info : unknown(info), response);
       return record ? audited(record, request, response) : response;
     },
     async enter(request, serveUpgrade) {
@@ -101,7 +105,9 @@ async function answer(parts: PipelineParts, arrived: Arrived): Promise<ApiRespon
   try {
     const allotted = allottedMs(request, info);
     const user = await identify(parts, arrived, (who) => (flow = parts.classify?.(who, info)));
-    const leave = parts.inFlight?.enter(user, info);
+    const entered = parts.flowControl?.enter({ flow, user, info, signal: request.signal });
+    // Most begin at once, and need not wait for a turn of the event loop.
+    const leave = entered instanceof Promise ? await entered : entered;
     try {
       const annotate = annotateOn(arrived.record);
       const work = withAnnotations(annotate, () => serve(parts, { request, info, user }));

@@ -238,11 +238,14 @@ export function createWatchCache(store: Store, options: WatchCacheOptions = {}):
     stats() {
       let objects = 0;
       let watchers = 0;
-      for (const cache of resources.values()) {
-        objects += sizeOf(cache.root);
+      const byResource = new Map<string, number>();
+      for (const [name, cache] of resources) {
+        const size = sizeOf(cache.root);
+        objects += size;
+        if (size > 0) byResource.set(name, size);
         watchers += cache.watchers.size;
       }
-      return { revision, objects, bytes, historyEvents: history.length, historyBytes, watchers };
+      return { revision, objects, bytes, historyEvents: history.length, historyBytes, watchers, byResource };
     },
   };
 

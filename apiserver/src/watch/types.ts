@@ -88,4 +88,6 @@ export interface CacheStats {
   readonly historyEvents: number;
   readonly historyBytes: number;
   readonly watchers: number;
+  /** How many objects of each resource there are. */
+  readonly byResource: ReadonlyMap<string, number>;
 }

@@ -3,6 +3,7 @@ import type {
   PolicyRulesWithSubjects,
   Subject,
 } from "@coracle/shared/api/generated/flowcontrol-v1.ts";
+import { defaultFlowSchemas, mandatory } from "../../flowcontrol/bootstrap.ts";
 import {
   duplicate,
   forbiddenField,
@@ -15,9 +16,15 @@ import {
 } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, integerColumn, nameColumn, none, orNone } from "../shared/columns.ts";
+import { semanticEqual } from "../shared/equal.ts";
 import { between, check, dnsSubdomain, pathSegment } from "../shared/names.ts";
 
 const root = path("spec");
+const fixedSchemas = new Map(
+  defaultFlowSchemas
+    .filter(({ metadata }) => mandatory.has(metadata.name ?? ""))
+    .map((s) => [s.metadata.name, s]),
+);
 
 export const flowSchemas = defineKind<FlowSchema>({
   group: "flowcontrol.apiserver.k8s.io",
@@ -63,6 +70,9 @@ function validate({ metadata, spec }: FlowSchema): FieldError[] {
   const where = root.child("priorityLevelConfiguration", "name");
   if (!level) errors.push(required(where, "must reference a priority level"));
   else errors.push(...check(dnsSubdomain, level, where));
+  const fixed = fixedSchemas.get(metadata.name ?? "");
+  if (fixed && !semanticEqual(spec, fixed.spec))
+    errors.push(invalidValue(root, spec, `spec of '${metadata.name}' must equal the fixed value`));
   (spec?.rules ?? []).forEach((rule, i) => errors.push(...validateRule(rule, root.child("rules").index(i))));
   return errors;
 }

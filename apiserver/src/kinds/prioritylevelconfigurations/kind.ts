@@ -2,6 +2,7 @@ import type {
   LimitedPriorityLevelConfiguration,
   PriorityLevelConfiguration,
 } from "@coracle/shared/api/generated/flowcontrol-v1.ts";
+import { priorityLevels } from "../../flowcontrol/bootstrap.ts";
 import {
   forbiddenField,
   invalidValue,
@@ -12,9 +13,11 @@ import {
 } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn, none } from "../shared/columns.ts";
+import { semanticEqual } from "../shared/equal.ts";
 import { between, mustNotBeNegative } from "../shared/names.ts";
 
 const root = path("spec");
+const catchAll = priorityLevels.find(({ metadata }) => metadata.name === "catch-all");
 
 export const priorityLevelConfigurations = defineKind<PriorityLevelConfiguration>({
   group: "flowcontrol.apiserver.k8s.io",
@@ -78,6 +81,8 @@ function validate({ metadata, spec }: PriorityLevelConfiguration): FieldError[] 
     default:
       errors.push(notSupported(root.child("type"), spec?.type ?? "", ["Exempt", "Limited"]));
   }
+  if (metadata.name === "catch-all" && !semanticEqual(spec, catchAll?.spec))
+    errors.push(invalidValue(root, spec, "spec of 'catch-all' must equal the fixed value"));
   return errors;
 }
 

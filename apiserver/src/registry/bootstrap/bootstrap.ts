@@ -5,7 +5,7 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { authenticationConfigMap, readFrontProxy } from "../../aggregation/front-proxy.ts";
 import { builtInPriorityClasses } from "../../admission/priority.ts";
 import { bootstrapTokenSecret } from "../../authn/bootstrap-token.ts";
-import { defaultFlowSchemas, priorityLevels } from "../../flowcontrol/bootstrap.ts";
+import { ensureFlowControl } from "../../flowcontrol/keep.ts";
 import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
 import type { Registry } from "../registry.ts";
 import { ensure } from "./ensure.ts";
@@ -44,7 +44,7 @@ export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: Boot
         ...structuredClone(priorityClass),
       }),
     ),
-    ...[...priorityLevels, ...defaultFlowSchemas].map((object) => ensure(registry, object)),
+    ensureFlowControl(registry),
     ...secrets.map((secret) => ensure(registry, secret)),
   ]);
 }
