@@ -61,7 +61,13 @@ rules:
 });
 
 describe("the audit log", () => {
-  const record = (text: string | undefined, i: RequestInfo, headers = {}): Record<string, unknown>[] => {
+  const managed = { metadata: { name: "x", managedFields: [{}] }, data: { password: "hunter2" } };
+  const record = (
+    text: string | undefined,
+    i: RequestInfo,
+    headers = {},
+    answer: object = managed,
+  ): Record<string, unknown>[] => {
     const lines: string[] = [];
     const audit = createAudit({
       policy: text === undefined ? parseAuditPolicy(shipped) : policy(text),
@@ -72,8 +78,7 @@ describe("the audit log", () => {
     r.identified(user);
     r.impersonated({ username: "jane", groups: [] });
     r.annotate("authorization.k8s.io/decision", "allow");
-    const managed = { metadata: { name: "x", managedFields: [{}] }, data: { password: "hunter2" } };
-    r.completed({ code: 201, requestObject: managed, responseObject: managed });
+    r.completed({ code: 201, requestObject: managed, responseObject: answer });
     return lines.map((l) => JSON.parse(l) as Record<string, unknown>);
   };
 
@@ -112,6 +117,24 @@ describe("the audit log", () => {
     const [, both] = record("rules: [{level: RequestResponse, omitManagedFields: true}]", info());
     expect(both).toMatchObject({ responseObject: { metadata: { name: "x" } } });
     expect(JSON.stringify(both)).not.toContain("managedFields");
+  });
+
+  it("leaves managed fields out of lists and tables too, by a rule or by the whole policy", () => {
+    const list = { kind: "PodList", metadata: {}, items: [managed] };
+    const table = { kind: "Table", metadata: {}, rows: [{ cells: ["x"], object: managed }] };
+    const texts = [
+      "rules: [{level: RequestResponse, omitManagedFields: true}]",
+      "omitManagedFields: true\nrules: [{level: RequestResponse}]",
+    ];
+    for (const text of texts) {
+      for (const answer of [list, table]) {
+        const [, event] = record(text, info({ verb: "list" }), {}, answer);
+        expect(JSON.stringify(event)).toContain("hunter2");
+        expect(JSON.stringify(event)).not.toContain("managedFields");
+      }
+    }
+    const kept = "omitManagedFields: true\nrules: [{level: RequestResponse, omitManagedFields: false}]";
+    expect(JSON.stringify(record(kept, info()))).toContain("managedFields");
   });
 
   it("has the content of a Secret or a token only by a rule that is about them", () => {

@@ -158,8 +158,19 @@ function bodies(level: AuditLevel, { omitManagedFields }: AuditDecision, outcome
   };
 }
 
+/** An object, a list of objects, or a table whose rows have objects, without who manages which fields. */
 function withoutManagedFields(object: unknown): unknown {
-  if (typeof object !== "object" || object === null || !("metadata" in object)) return object;
+  if (typeof object !== "object" || object === null) return object;
+  const { items, rows } = object as { items?: unknown; rows?: unknown };
+  if (Array.isArray(items)) return { ...object, items: items.map(withoutManagedFields) };
+  if (Array.isArray(rows)) {
+    const stripped = (rows as { object?: unknown }[]).map((row) => ({
+      ...row,
+      object: withoutManagedFields(row.object),
+    }));
+    return { ...object, rows: stripped };
+  }
+  if (!("metadata" in object)) return object;
   const { managedFields: _, ...metadata } = object.metadata as Record<string, unknown>;
   return { ...object, metadata };
 }

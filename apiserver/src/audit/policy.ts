@@ -28,6 +28,8 @@ export interface AuditRule {
 export interface AuditPolicy {
   readonly rules: readonly AuditRule[];
   readonly omitStages: readonly AuditStage[];
+  /** For rules that do not say. */
+  readonly omitManagedFields: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface AuditPolicy {
  * @throws Error that says where it is wrong
  */
 export function parseAuditPolicy(text: string): AuditPolicy {
-  const file = parse(text) as { kind?: unknown; rules?: unknown; omitStages?: unknown } | null;
+  const file = parse(text) as PolicyFile | null;
   if (file?.kind !== "Policy") throw new Error("audit policy: kind must be Policy");
   if (!Array.isArray(file.rules) || file.rules.length === 0)
     throw new Error("audit policy: rules must not be empty");
@@ -50,7 +52,18 @@ export function parseAuditPolicy(text: string): AuditPolicy {
   }
   const omitStages = file.omitStages as AuditStage[] | undefined;
   checkStages(omitStages, "omitStages");
-  return { rules: file.rules as AuditRule[], omitStages: omitStages ?? [] };
+  return {
+    rules: file.rules as AuditRule[],
+    omitStages: omitStages ?? [],
+    omitManagedFields: file.omitManagedFields === true,
+  };
+}
+
+interface PolicyFile {
+  readonly kind?: unknown;
+  readonly rules?: unknown;
+  readonly omitStages?: unknown;
+  readonly omitManagedFields?: unknown;
 }
 
 function checkStages(stages: readonly AuditStage[] | undefined, at: string): void {
@@ -74,7 +87,7 @@ export function auditDecision(policy: AuditPolicy, user: UserInfo, info: Request
   return {
     level: rule?.level ?? "None",
     omitStages: new Set([...policy.omitStages, ...(rule?.omitStages ?? [])]),
-    omitManagedFields: rule?.omitManagedFields ?? false,
+    omitManagedFields: rule?.omitManagedFields ?? policy.omitManagedFields,
     namesResources: (rule?.resources?.length ?? 0) > 0,
   };
 }
