@@ -7,17 +7,17 @@ import { createWorkQueue } from "@coracle/shared/workqueue/work-queue.ts";
 import type { WorkQueue } from "@coracle/shared/workqueue/queue.ts";
 import { apiServices } from "../kinds/apiservices/kind.ts";
 import { equal } from "../patch/json.ts";
-import type { Kind } from "../registry/kind.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ApiRequest, ApiResponse, UserInfo } from "../request.ts";
-import { customResourceNode } from "../schema/custom-node.ts";
 import type { CacheEvent } from "../watch/cache.ts";
 import { availabilityOf, isLocal, passed, tellAvailability, unavailable } from "./availability.ts";
 import { forward } from "./forward.ts";
 import type { FrontProxy } from "./front-proxy.ts";
 import { registerLocal } from "./local.ts";
 import type { Reach } from "./reach.ts";
-import { remoteKinds } from "./remote-kinds.ts";
+import { readDocuments, type ReadDocument } from "./remote-documents.ts";
+import { resourcesIn } from "./remote-kinds.ts";
+import { createRemoteTable, type RemoteTable, type RemoteVersion } from "./remote-table.ts";
 import { tlsAgent } from "./tls-agent.ts";
 
 export interface AggregationParts {
@@ -33,11 +33,9 @@ export interface AggregationParts {
 /** Answers requests that are another server's to answer; undefined for all others. */
 export type Aggregate = (request: ApiRequest, user: UserInfo) => Promise<ApiResponse> | undefined;
 
-interface Remote {
-  readonly service: APIService;
+interface Remote extends RemoteVersion {
   readonly agent: Agent;
   readonly host: string;
-  kinds: readonly Kind[];
 }
 
 const { storage } = apiServices;
@@ -50,10 +48,12 @@ export function startAggregation(parts: AggregationParts): Aggregate {
   const { registry, signal } = parts;
   /** By `group/version`. */
   const remotes = new Map<string, Remote>();
+  const table = createRemoteTable(registry.resources, remotes);
   const queue = createWorkQueue();
 
   const follow = (name: string, service: APIService): void => {
     setRemote(parts, remotes, service);
+    table.show(service.spec?.group ?? "");
     queue.add(name);
   };
   const unsubscribe = registry.cache.onChange(({ type, current, previous }: CacheEvent) => {
@@ -61,7 +61,8 @@ export function startAggregation(parts: AggregationParts): Aggregate {
     if (resource === storage) {
       const service = current.object as APIService;
       if (type === "DELETED") {
-        dropRemote(registry, remotes, groupVersion(service));
+        dropRemote(remotes, groupVersion(service));
+        table.show(service.spec?.group ?? "");
         queue.add(localKey);
       } else if (!previous || !equal((previous.object as APIService).spec, service.spec))
         follow(name, service);
@@ -81,11 +82,14 @@ export function startAggregation(parts: AggregationParts): Aggregate {
     queue.shutDown();
   };
   signal.addEventListener("abort", stop, { once: true });
-  void work(parts, remotes, queue);
+  void work(parts, { remotes, table }, queue);
   return (request, user) => {
     if (remotes.size === 0) return undefined;
     const remote = remotes.get(remoteKey(request.path));
-    return remote && proxy(registry, remote, request, user);
+    // A server that has no such document lets this one make up for it.
+    if (!remote || (request.path.startsWith("/openapi/") && remote.documents?.v3 === undefined))
+      return undefined;
+    return proxy(registry, remote, request, user);
   };
 }
 
@@ -99,14 +103,14 @@ function remoteKey(path: string): string {
 }
 
 function setRemote(
-  { registry, reach, frontProxy }: AggregationParts,
+  { reach, frontProxy }: AggregationParts,
   remotes: Map<string, Remote>,
   service: APIService,
 ): void {
   const key = groupVersion(service);
   const { namespace = "", name = "", port = 443 } = service.spec?.service ?? {};
   if (!service.spec?.service) {
-    dropRemote(registry, remotes, key);
+    dropRemote(remotes, key);
     return;
   }
   const known = remotes.get(key);
@@ -119,15 +123,13 @@ function setRemote(
     client: frontProxy?.client,
   });
   known?.agent.destroy();
-  remotes.set(key, { service, agent, host: `${serverName}:${port}`, kinds: known?.kinds ?? [] });
+  const { resources = [], documents, isStale = false } = known ?? {};
+  remotes.set(key, { service, agent, host: `${serverName}:${port}`, resources, documents, isStale });
 }
 
-function dropRemote(registry: Registry, remotes: Map<string, Remote>, key: string): void {
-  const known = remotes.get(key);
-  if (!known) return;
+function dropRemote(remotes: Map<string, Remote>, key: string): void {
+  remotes.get(key)?.agent.destroy();
   remotes.delete(key);
-  known.agent.destroy();
-  for (const kind of known.kinds) registry.resources.remove(kind.group, kind.plural);
 }
 
 function proxy(
@@ -143,11 +145,17 @@ function proxy(
   return forward(request, { agent, host, user });
 }
 
-async function work(parts: AggregationParts, remotes: Map<string, Remote>, queue: WorkQueue): Promise<void> {
+interface Known {
+  readonly remotes: Map<string, Remote>;
+  readonly table: RemoteTable;
+}
+
+async function work(parts: AggregationParts, known: Known, queue: WorkQueue): Promise<void> {
   const { registry, log, signal } = parts;
+  const { remotes } = known;
   for (let name = await queue.next(); name !== undefined; name = await queue.next()) {
     try {
-      if (name !== localKey) await reconcile(parts, remotes, { name, queue });
+      if (name !== localKey) await reconcile(parts, known, { name, queue });
       else if (parts.registerLocal) await registerLocal(registry, (other) => isRemoteName(remotes, other));
       queue.forget(name);
     } catch (error) {
@@ -166,7 +174,7 @@ const isRemoteName = (remotes: ReadonlyMap<string, Remote>, name: string): boole
 /** Asks a server what it has, which is also the proof that it answers. */
 async function reconcile(
   { registry, reach, signal }: AggregationParts,
-  remotes: Map<string, Remote>,
+  { remotes, table }: Known,
   { name, queue }: { readonly name: string; readonly queue: WorkQueue },
 ): Promise<void> {
   const service = registry.cache.get({ resource: storage, namespace: "", name })?.object as
@@ -183,11 +191,17 @@ async function reconcile(
   queue.addAfter(name, recheckMs);
   try {
     reach.check({ namespace: target.namespace ?? "", name: target.name ?? "", port: target.port ?? 443 });
-    const list = await readJson(remote, `/apis/${group}/${version}`, signal);
-    showKinds(registry, remote, remoteKinds(service, list));
+    remote.resources = resourcesIn(await readJson(remote, `/apis/${group}/${version}`, signal));
+    remote.isStale = false;
+    const read: ReadDocument = (path) => readJson(remote, path, signal).catch(() => undefined);
+    remote.documents = await readDocuments(read, { group, version }, remote.documents);
+    table.show(group);
     await tellAvailability(registry, name, passed);
   } catch (error) {
-    if (!signal.aborted) await tellAvailability(registry, name, unavailable(service, error));
+    if (signal.aborted) return;
+    remote.isStale = true;
+    table.show(group);
+    await tellAvailability(registry, name, unavailable(service, error));
   }
 }
 
@@ -207,31 +221,3 @@ async function readJson({ agent, host }: Remote, path: string, signal: AbortSign
   if (status < 200 || status > 299) throw new ApiError(status, "", `bad status from ${path}: ${status}`);
   return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
 }
-
-const open = customResourceNode(undefined);
-
-/** Lets discovery show what the server has; what is served here under the same name stays. */
-function showKinds({ resources }: Registry, remote: Remote, kinds: readonly Kind[]): void {
-  const name = (kind: Kind): string => `${kind.group}/${kind.plural}`;
-  const ours = new Set(remote.kinds.map(name));
-  const others = new Set(
-    resources
-      .kinds()
-      .map(name)
-      .filter((n) => !ours.has(n)),
-  );
-  const shown = kinds.filter((kind) => !others.has(name(kind)));
-  if (equal(shown.map(plain), remote.kinds.map(plain))) return;
-  for (const kind of remote.kinds) resources.remove(kind.group, kind.plural);
-  for (const kind of shown) resources.add(kind, Object.fromEntries(kind.versions.map((v) => [v, open])));
-  remote.kinds = shown;
-}
-
-const plain = ({ kind, plural, namespaced, verbs, shortNames, categories }: Kind): object => ({
-  kind,
-  plural,
-  namespaced,
-  verbs,
-  shortNames,
-  categories,
-});

@@ -22,12 +22,16 @@ export function unavailable(service: APIService, error: unknown): Availability {
       message: `service/${name} in ${JSON.stringify(namespace)} is not present`,
     };
   if (error instanceof ApiError && message.startsWith("no service port"))
-    return { status: "False", reason: "ServicePortError", message };
+    return {
+      status: "False",
+      reason: "ServicePortError",
+      message: `service/${name} in ${JSON.stringify(namespace)} is not listening on port ${service.spec?.service?.port ?? 443}`,
+    };
   if (error instanceof ApiError && message.startsWith("no endpoints"))
     return {
       status: "False",
       reason: "MissingEndpoints",
-      message: `endpoints for service/${name} in ${JSON.stringify(namespace)} have no addresses`,
+      message: `endpointslices for service/${name} in ${JSON.stringify(namespace)} have no addresses with port name ""`,
     };
   const { group, version } = service.spec ?? {};
   const url = `https://${name}.${namespace}.svc:${service.spec?.service?.port ?? 443}/apis/${group}/${version}`;

@@ -1,5 +1,5 @@
 import type { Kind } from "../registry/kind.ts";
-import { subresourcesOf, verbsOf, type ServedGroup } from "./groups.ts";
+import { inVersion, subresourcesOf, verbsOf, type ServedGroup } from "./groups.ts";
 
 /** APIGroupDiscoveryList: all of discovery in one document, the core group under `/api`, the others under `/apis`. */
 export function aggregated(groups: readonly ServedGroup[], path: string, version: string): object {
@@ -16,7 +16,7 @@ const groupItem = (group: ServedGroup): object => ({
   metadata: { name: group.name || undefined, creationTimestamp: null },
   versions: group.versions.map((version) => ({
     version,
-    freshness: "Current",
+    freshness: group.kinds.some((kind) => kind.perVersion?.[version]?.remote?.isStale) ? "Stale" : "Current",
     resources: group.kinds
       .filter((kind) => kind.versions.includes(version))
       .toSorted((a, b) => (a.plural < b.plural ? -1 : 1))
@@ -24,7 +24,8 @@ const groupItem = (group: ServedGroup): object => ({
   })),
 });
 
-function resourceItem(kind: Kind, version: string): object {
+function resourceItem(inGeneral: Kind, version: string): object {
+  const kind = inVersion(inGeneral, version);
   const subresources = subresourcesOf(kind, version);
   return {
     resource: kind.plural,

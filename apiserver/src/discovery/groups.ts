@@ -39,16 +39,27 @@ const rank = (group: string): number => {
   const at = order.indexOf(group);
   return at < 0 ? order.length : at;
 };
+/** Of groups that definitions make. */
+const customPriority = 1000;
+
+const priorityOf = ({ kinds }: ServedGroup): number =>
+  Math.max(...kinds.map((kind) => kind.remote?.groupPriority ?? customPriority));
 
 /** Groups of the kinds, in the order of discovery. */
 export function groupsOf(kinds: readonly Kind[]): ServedGroup[] {
   return [...Map.groupBy(kinds, (kind) => kind.group)]
-    .map(([name, members]) => ({
-      name,
-      versions: [...new Set(members.flatMap((kind) => kind.versions))].toSorted(newestFirst),
-      kinds: members,
-    }))
-    .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+    .map(([name, members]) => ({ name, versions: versionsOf(members), kinds: members }))
+    .toSorted(
+      (a, b) => rank(a.name) - rank(b.name) || priorityOf(b) - priorityOf(a) || (a.name < b.name ? -1 : 1),
+    );
+}
+
+/** The preferred one first: as an extension's registration says, or else the newest. */
+function versionsOf(members: readonly Kind[]): string[] {
+  const priority = (version: string): number =>
+    Math.max(...members.map((kind) => kind.perVersion?.[version]?.remote?.versionPriority ?? 0));
+  const versions = [...new Set(members.flatMap((kind) => kind.versions))];
+  return versions.toSorted((a, b) => priority(b) - priority(a) || newestFirst(a, b));
 }
 
 /** GA before beta before alpha, then by number: `v2`, `v1`, `v1beta1`. */
@@ -76,9 +87,13 @@ export interface ServedSubresource {
   readonly connect: boolean;
 }
 
+/** A kind as one of its versions has it. */
+export const inVersion = (kind: Kind, version: string): Kind => kind.perVersion?.[version] ?? kind;
+
 /** A kind's subresources in one version, as discovery shows them. */
 export function subresourcesOf(inGeneral: Kind, version: string): ServedSubresource[] {
-  const kind = inGeneral.perVersion?.[version] ?? inGeneral;
+  const kind = inVersion(inGeneral, version);
+  if (kind.remote) return kind.remote.subresources.map((its) => ({ ...its, connect: false }));
   const names = [
     ...(kind.status ? ["status"] : []),
     ...(kind.scale ? ["scale"] : []),

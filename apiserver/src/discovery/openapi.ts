@@ -10,7 +10,7 @@ import {
   type Document,
 } from "../schema/openapi/documents.ts";
 import type { ServedKind } from "../schema/openapi/served.ts";
-import { subresourcesOf, verbsOf } from "./groups.ts";
+import { inVersion, subresourcesOf, verbsOf } from "./groups.ts";
 import { version } from "./version.ts";
 
 export type OpenApiDocuments = (request: ApiRequest, path: string) => ApiResponse | undefined;
@@ -39,9 +39,10 @@ const servedKind = (kind: Kind, itsVersion: string): ServedKind => ({
   kind: kind.kind,
   plural: kind.plural,
   namespaced: kind.namespaced,
-  verbs: verbsOf(kind),
+  verbs: verbsOf(inVersion(kind, itsVersion)),
   returnDeleted: kind.returnDeleted,
   schema: kind.perVersion?.[itsVersion]?.custom?.schema,
+  remote: kind.perVersion?.[itsVersion]?.remote?.documents,
   subresources: subresourcesOf(kind, itsVersion).map(({ name, verbs, kind: of, connect }) => ({
     name,
     verbs: connect ? ["connect"] : verbs,

@@ -135,6 +135,36 @@ export interface Kind {
   readonly custom?: CustomKind | undefined;
   /** The kind as one of its versions has it, where versions differ in more than their schema. */
   readonly perVersion?: Readonly<Record<string, Kind>> | undefined;
+  /** Set for what another server answers for. */
+  readonly remote?: RemoteKind | undefined;
+}
+
+/** How discovery shows what another server has, in one version. */
+export interface RemoteKind {
+  readonly subresources: readonly RemoteSubresource[];
+  /** The places of its group, and of the version in that; the largest come first. */
+  readonly groupPriority: number;
+  readonly versionPriority: number;
+  /** The server does not answer just now. */
+  readonly isStale: boolean;
+  /** The same for all kinds of a version. */
+  readonly documents?: RemoteDocuments | undefined;
+}
+
+export interface RemoteSubresource {
+  readonly name: string;
+  readonly verbs: readonly string[];
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+}
+
+/** What another server's OpenAPI documents say of one version. */
+export interface RemoteDocuments {
+  /** The hash of its part of v3, which is fetched from the server itself. */
+  readonly v3?: string;
+  /** Its part of v2. */
+  readonly v2?:
+    | { readonly paths: Record<string, unknown>; readonly definitions: Record<string, unknown> }
+    | undefined;
 }
 
 export type StatusFreeMetadata = "labels" | "annotations" | "finalizers" | "ownerReferences";

@@ -69,7 +69,15 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   const swagger = (): Json => ({
     swagger: "2.0",
     info: { title: "Kubernetes", version: options.version },
-    ...assemble(everyone(), everyone(), "v2", descriptions()),
+    ...withRemote(
+      assemble(
+        everyone().filter((kind) => !kind.remote?.v2),
+        everyone(),
+        "v2",
+        descriptions(),
+      ),
+      everyone(),
+    ),
     securityDefinitions: { BearerToken: bearerToken },
     security: [{ BearerToken: [] }],
   });
@@ -83,7 +91,8 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     index: () =>
       keep("index", () => {
         const links = [...served().keys()].toSorted().map((path): [string, Json] => {
-          const hash = v3(path)?.etag.replaceAll('"', "") ?? "";
+          const [kind] = served().get(path) ?? [];
+          const hash = kind?.remote?.v3 ?? v3(path)?.etag.replaceAll('"', "") ?? "";
           return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
         });
         return json({ paths: Object.fromEntries(links) });
@@ -94,6 +103,21 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       groups = undefined;
       documents.clear();
     },
+  };
+}
+
+interface Assembled {
+  readonly paths: Json;
+  readonly definitions: Json;
+}
+
+/** With what other servers say of their parts; types that both know are this server's. */
+function withRemote({ paths, definitions }: Assembled, kinds: readonly ServedKind[]): Assembled {
+  const parts = new Set(kinds.flatMap((kind) => kind.remote?.v2 ?? []));
+  if (parts.size === 0) return { paths, definitions };
+  return {
+    paths: Object.assign({}, ...[...parts].map((part) => part.paths), paths) as Json,
+    definitions: Object.assign({}, ...[...parts].map((part) => part.definitions), definitions) as Json,
   };
 }
 
@@ -139,7 +163,7 @@ function assemble(
   all: readonly ServedKind[],
   dialect: Dialect,
   descriptions: Descriptions,
-): { paths: Json; definitions: Json } {
+): Assembled {
   const custom = new Map<string, ServedKind>();
   for (const kind of kinds) {
     if (definitionName(kind.group, kind.version, kind.kind) === undefined) custom.set(customName(kind), kind);

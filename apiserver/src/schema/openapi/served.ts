@@ -14,6 +14,14 @@ export interface ServedKind {
   readonly returnDeleted?: boolean | undefined;
   /** A custom resource's own OpenAPI v3 schema; built-in kinds have theirs in the table of facts. */
   readonly schema?: Json | undefined;
+  /** What the documents of the server say that answers for it, the same for all kinds of a version. */
+  readonly remote?: RemoteDocuments | undefined;
+}
+
+export interface RemoteDocuments {
+  /** The hash of its part of v3, which is asked of that server. */
+  readonly v3?: string;
+  readonly v2?: { readonly paths: Json; readonly definitions: Json } | undefined;
 }
 
 export interface ServedSubresource {
