@@ -22,6 +22,8 @@ import { nodeLifecycleController } from "./node-lifecycle/node-lifecycle.ts";
 import { podGcController } from "./pod-gc.ts";
 import { replicaSetController } from "./replicaset.ts";
 import { replicationController } from "./replicationcontroller.ts";
+import { resourceClaimCleanup } from "./resourceclaim/cleanup.ts";
+import { resourceClaimController } from "./resourceclaim/resourceclaim.ts";
 import { resourceQuotaController } from "./resourcequota/resourcequota.ts";
 import { rootCaController } from "./root-ca.ts";
 import { serviceAccountController } from "./serviceaccount.ts";
@@ -63,6 +65,8 @@ export const controllers = (settings: Settings): Controller[] => [
   taintEvictionController(),
   podGcController(),
   resourceQuotaController(),
+  resourceClaimController(),
+  resourceClaimCleanup(),
   persistentVolumeBinder(),
   localProvisioner(),
   volumeReclaimer(settings.image),
