@@ -8,6 +8,8 @@ export interface Unfit {
   readonly reasons: readonly string[];
   /** False when evicting pods would not help (upstream's UnschedulableAndUnresolvable). */
   readonly preemptable: boolean;
+  /** It is too early to try the pod at all (upstream's PreEnqueue): nobody is told. */
+  readonly early?: boolean;
 }
 
 export const unfit = (...reasons: string[]): Unfit => ({ reasons, preemptable: true });
@@ -33,7 +35,7 @@ export type ClusterEvent =
       readonly changed: ReadonlySet<"allocatable" | "labels" | "taints" | "unschedulable" | "images">;
     }
   | { readonly kind: "pod-added" | "pod-deleted" | "pod-relabelled" | "pod-shrunk"; readonly pod: PodInfo }
-  | { readonly kind: "volume" }
+  | { readonly kind: "volume" | "device" }
   | { readonly kind: "gates-removed" };
 
 /** Restricts the nodes to look at, or refuses the pod outright. */
@@ -61,6 +63,8 @@ export interface Plugin {
   unreserve?(pod: PodInfo, node: NodeInfo, state: CycleState): void;
   /** Work before the binding that may wait, outside of the cycle. A rejection sends the pod back to the queue. */
   preBind?(pod: PodInfo, node: NodeInfo, state: CycleState, signal: AbortSignal): Promise<void>;
+  /** No node would do: what the plugin can change about that (upstream's PostFilter). */
+  postFilter?(pod: PodInfo, state: CycleState, signal: AbortSignal): Promise<void>;
   /** Whether this event may let in a pod that this plugin refused. Without it no event does. */
   helps?(event: ClusterEvent, pod: PodInfo): boolean;
 }

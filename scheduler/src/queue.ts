@@ -20,8 +20,8 @@ export interface SchedulingQueue {
   pop(): QueuedPod | undefined;
   /** The try ended with a node. */
   done(uid: string): void;
-  /** The try failed. No plugin named: an error, which is tried again after its back-off. */
-  failed(pod: QueuedPod, refusedBy: ReadonlySet<string>): void;
+  /** The try failed. No plugin named: an error, which is tried again after its back-off. What came too early counts as no try. */
+  failed(pod: QueuedPod, refusedBy: ReadonlySet<string>, early?: boolean): void;
   /** Wakes the pods that this may help. */
   onEvent(event: ClusterEvent): void;
   /** Tries all again that have waited long, in case a hint was wrong. */
@@ -163,9 +163,12 @@ export function createSchedulingQueue(options: QueueOptions): SchedulingQueue {
       const specChanged =
         JSON.stringify(old.spec) !== JSON.stringify(info.pod.spec) ||
         JSON.stringify(old.metadata.labels) !== JSON.stringify(info.pod.metadata.labels);
+      const named =
+        JSON.stringify(old.status?.resourceClaimStatuses) !==
+        JSON.stringify(info.pod.status?.resourceClaimStatuses);
       entry.pod = { ...entry.pod, info };
-      if (entry.state === "trying") entry.woken ||= specChanged;
-      else if (entry.state === "waiting" && specChanged) {
+      if (entry.state === "trying") entry.woken ||= specChanged || named;
+      else if (entry.state === "waiting" && (specChanged || named)) {
         if (gatesGone) entry.until = 0;
         wake(entry);
       }
@@ -193,12 +196,12 @@ export function createSchedulingQueue(options: QueueOptions): SchedulingQueue {
       if (entry) trying.delete(entry);
       entries.delete(uid);
     },
-    failed(pod, refusedBy) {
+    failed(pod, refusedBy, early = false) {
       const entry = entries.get(pod.info.uid);
       if (entry?.state !== "trying") return;
       trying.delete(entry);
-      entry.pod = { ...entry.pod, refusedBy };
-      entry.until = now() + backoffOf(pod.attempts);
+      entry.pod = { ...entry.pod, refusedBy, attempts: pod.attempts - (early ? 1 : 0) };
+      entry.until = early ? 0 : now() + backoffOf(pod.attempts);
       if (refusedBy.size === 0 || entry.woken) {
         wake(entry);
         return;

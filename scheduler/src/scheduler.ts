@@ -10,6 +10,7 @@ import { nodeChanges, podEvent } from "./cluster-events.ts";
 import { createCluster } from "./cluster.ts";
 import { createCycle, isPlaced, refusalMessage, type Placed, type Refused } from "./cycle.ts";
 import { createDefaultSelector } from "./default-selector.ts";
+import { createDeviceAccess } from "./device-access.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { defaultProfile } from "./plugins/index.ts";
 import { podInfo, type PodInfo } from "./pod-info.ts";
@@ -47,6 +48,7 @@ export function createScheduler(options: SchedulerOptions) {
     namespaceLabels: (namespace) => namespaceCache.get(namespace)?.metadata.labels,
     defaultSelector: createDefaultSelector(informers),
     volumes,
+    devices: createDeviceAccess(client, informers, log, () => queue.onEvent({ kind: "device" })),
   });
   const queue = createSchedulingQueue({
     plugins,
@@ -123,8 +125,12 @@ export function createScheduler(options: SchedulerOptions) {
 
   function refuse(queued: QueuedPod, refused: Refused): void {
     const { info } = queued;
-    queue.failed(queued, refused.refusedBy);
-    if (refused.refusedBy.has("SchedulingGates")) return;
+    queue.failed(queued, refused.refusedBy, refused.whole?.early);
+    if (refused.refusedBy.has("SchedulingGates") || refused.whole?.early) return;
+    for (const plugin of plugins)
+      plugin
+        .postFilter?.(info, refused.state, signal)
+        .catch((error: unknown) => reportUnlessGone(info, error));
     const message = refusalMessage(refused);
     const preemption =
       refused.total > 0 ? findPreemption(plugins, cluster, info, refused, [...budgets.list()]) : undefined;

@@ -3,6 +3,7 @@ import { nothing } from "@coracle/shared/meta/labels.ts";
 import { createCluster, type Cluster } from "./cluster.ts";
 import type { Plugin } from "./framework.ts";
 import { defaultProfile } from "./plugins/index.ts";
+import type { DeviceAccess } from "./plugins/dynamic-resources.ts";
 import type { VolumeAccess } from "./plugins/volumes.ts";
 
 /** Builders for the tests of this package. */
@@ -51,11 +52,25 @@ export const noVolumes: VolumeAccess = {
   waitUntilBound: () => Promise.resolve(),
 };
 
-export const testProfile = (volumes: VolumeAccess = noVolumes): readonly Plugin[] =>
+export const noDevices: DeviceAccess = {
+  claim: () => undefined,
+  claims: () => [],
+  slices: () => [],
+  deviceClass: () => undefined,
+  bindClaim: () => Promise.resolve(),
+  deallocate: () => Promise.resolve(),
+  releaseClaim: () => undefined,
+};
+
+export const testProfile = (
+  volumes: VolumeAccess = noVolumes,
+  devices: DeviceAccess = noDevices,
+): readonly Plugin[] =>
   defaultProfile({
     namespaceLabels: (namespace) => ({ "kubernetes.io/metadata.name": namespace }),
     defaultSelector: () => nothing,
     volumes,
+    devices,
   });
 
 export function clusterOf(...nodes: Node[]): Cluster {

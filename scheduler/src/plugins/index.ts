@@ -1,5 +1,6 @@
 import type { Plugin } from "../framework.ts";
 import { balancedAllocation } from "./balanced-allocation.ts";
+import { createDynamicResources, type DeviceAccess } from "./dynamic-resources.ts";
 import { imageLocality } from "./image-locality.ts";
 import { createInterPodAffinity, type NamespaceLabels } from "./inter-pod-affinity.ts";
 import { nodeAffinity } from "./node-affinity.ts";
@@ -16,6 +17,7 @@ export interface ProfileInputs {
   readonly namespaceLabels: NamespaceLabels;
   readonly defaultSelector: DefaultSelector;
   readonly volumes: VolumeAccess;
+  readonly devices: DeviceAccess;
 }
 
 /** The profile `default-scheduler`: the order is that of the filters. */
@@ -29,6 +31,7 @@ export const defaultProfile = (inputs: ProfileInputs): readonly Plugin[] => [
   nodeResourcesFit,
   createVolumeRestrictions(inputs.volumes),
   createVolumeBinding(inputs.volumes),
+  createDynamicResources(inputs.devices),
   createPodTopologySpread(inputs.defaultSelector),
   createInterPodAffinity(inputs.namespaceLabels),
   balancedAllocation,

@@ -1,0 +1,100 @@
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { AllocationResult, ResourceClaim } from "@coracle/shared/api/generated/resource-v1.ts";
+import { deviceClasses, resourceClaims, resourceSlices } from "@coracle/shared/api/resources.ts";
+import type { Client } from "@coracle/shared/client/client.ts";
+import { claimFinalizer, consumerOf, isReservedFor } from "@coracle/shared/dra/pod-claims.ts";
+import { isConflict } from "@coracle/shared/errors.ts";
+import type { InformerFactory } from "@coracle/shared/informer/informer.ts";
+import type { Logger } from "@coracle/shared/log.ts";
+import type { DeviceAccess } from "./plugins/dynamic-resources.ts";
+
+/** Writers of one claim get in each other's way: pods that share it, the controller. */
+const attempts = 5;
+
+/** Claims, slices and classes from informers; `onChange` hears of any change that may help a waiting pod. */
+export function createDeviceAccess(
+  client: Client,
+  informers: InformerFactory,
+  log: Logger,
+  onChange: () => void,
+): DeviceAccess {
+  const claims = informers.for(resourceClaims);
+  const slices = informers.for(resourceSlices);
+  const classes = informers.for(deviceClasses);
+  const handler = { add: onChange, update: onChange, delete: onChange };
+  claims.on(handler);
+  slices.on(handler);
+  classes.on(handler);
+
+  const place = ({ metadata }: ResourceClaim) => ({
+    namespace: metadata.namespace,
+    name: metadata.name ?? "",
+  });
+
+  return {
+    claim: (namespace, name) => claims.get(`${namespace}/${name}`),
+    claims: () => claims.list(),
+    slices: () => slices.list(),
+    deviceClass: (name) => classes.get(name),
+    async bindClaim(claim, allocation, pod, signal) {
+      let current = claim;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await bindOnce(client, current, { uid: claim.metadata.uid, allocation, pod, signal });
+          return;
+        } catch (error) {
+          // Not as the API's conflict: that would mean that the pod is somebody else's.
+          if (!isConflict(error) || attempt >= attempts)
+            throw new Error(`claim ${place(claim).name}: ${(error as Error).message}`, { cause: error });
+          current = await client.get(resourceClaims, place(claim), { signal });
+        }
+      }
+    },
+    async deallocate(claim, signal) {
+      const { allocation: _, reservedFor: __, ...status } = claim.status ?? {};
+      await client.update(resourceClaims, { ...claim, status }, { subresource: "status", signal });
+    },
+    releaseClaim(claim, pod) {
+      const body = {
+        metadata: { uid: claim.metadata.uid },
+        status: { reservedFor: [{ $patch: "delete", uid: pod.metadata.uid }] },
+      };
+      client
+        .patch(resourceClaims, place(claim), { type: "strategic", body }, { subresource: "status" })
+        .catch((error: unknown) =>
+          log.warn({ claim: claim.metadata.name, err: error }, "reservation not taken back"),
+        );
+    },
+  };
+}
+
+interface Binding {
+  readonly uid: string | undefined;
+  readonly allocation: AllocationResult | undefined;
+  readonly pod: Pod;
+  readonly signal: AbortSignal;
+}
+
+/** First the finalizer, so that a claim with devices never just goes; then devices and reservation in one. */
+async function bindOnce(client: Client, claim: ResourceClaim, binding: Binding): Promise<void> {
+  const { uid, allocation, pod, signal } = binding;
+  let current = claim;
+  if (current.metadata.uid !== uid || current.metadata.deletionTimestamp)
+    throw new Error("got deleted in the meantime");
+  if (allocation && current.status?.allocation) throw new Error("got allocated elsewhere in the meantime");
+  if (!allocation && !current.status?.allocation)
+    throw new Error("got deallocated elsewhere in the meantime");
+  const finalizers = current.metadata.finalizers ?? [];
+  if (allocation && !finalizers.includes(claimFinalizer)) {
+    const metadata = { ...current.metadata, finalizers: [...finalizers, claimFinalizer] };
+    current = await client.update(resourceClaims, { ...current, metadata }, { signal });
+  }
+  if (!allocation && isReservedFor(current, pod)) return;
+  const allocationTimestamp = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const status = {
+    ...current.status,
+    ...(allocation ? { allocation: { ...allocation, allocationTimestamp } } : {}),
+    reservedFor: [...(current.status?.reservedFor ?? []), consumerOf(pod)],
+  };
+  await client.update(resourceClaims, { ...current, status }, { subresource: "status", signal });
+}

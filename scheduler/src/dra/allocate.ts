@@ -1,0 +1,165 @@
+import type { Node } from "@coracle/shared/api/generated/core-v1.ts";
+import type { AllocationResult } from "@coracle/shared/api/generated/resource-v1.ts";
+import { constraintOf, type Constraint } from "./constraints.ts";
+import { createCounters, type Counters } from "./counters.ts";
+import { suits, type Demand, type Wanted } from "./demands.ts";
+import { reaches, type Pool, type PooledDevice } from "./pools.ts";
+import { resultOf, type Chosen } from "./result.ts";
+
+/** No claim gets more. */
+const maxDevices = 32;
+/** Devices tried before a node is given up: with many alternatives there is no end to combinations. */
+const maxTries = 100_000;
+
+export interface Allocator {
+  /** An allocation for each of the claims, in order; undefined when the node has not what they need. @throws Error */
+  allocate(wanted: readonly Wanted[], node: Node): AllocationResult[] | undefined;
+}
+
+/** @param taken ids of the devices that are somebody's already */
+export function createAllocator(pools: readonly Pool[], taken: ReadonlySet<string>): Allocator {
+  /** What was found out of a device and a demand holds on every node. */
+  const known = new Map<Demand, Map<string, boolean>>();
+  const fits = (demand: Demand, device: PooledDevice): boolean => {
+    const answers = known.get(demand) ?? new Map<string, boolean>();
+    known.set(demand, answers);
+    const before = answers.get(device.id);
+    if (before !== undefined) return before;
+    const answer = suits(demand, device);
+    answers.set(device.id, answer);
+    return answer;
+  };
+  return {
+    allocate(wanted, node) {
+      const found = new Search({ pools, taken, fits, wanted, node }).run();
+      return found?.map((chosen, i) => resultOf(wanted[i] as Wanted, chosen, node));
+    },
+  };
+}
+
+interface SearchInput {
+  readonly pools: readonly Pool[];
+  readonly taken: ReadonlySet<string>;
+  readonly fits: (demand: Demand, device: PooledDevice) => boolean;
+  readonly wanted: readonly Wanted[];
+  readonly node: Node;
+}
+
+/** Tries devices for one request after the other and goes back when there is none for the next. */
+class Search {
+  readonly #input: SearchInput;
+  readonly #here: readonly PooledDevice[];
+  readonly #used: Set<string>;
+  readonly #counters: Counters;
+  readonly #constraints: readonly (readonly Constraint[])[];
+  readonly #chosen: Chosen[][];
+  #tries = 0;
+
+  constructor(input: SearchInput) {
+    this.#input = input;
+    this.#used = new Set(input.taken);
+    const valid = input.pools.filter((pool) => !pool.incomplete && !pool.invalid);
+    this.#here = valid.flatMap((pool) => pool.devices.filter((device) => reaches(device, input.node)));
+    this.#counters = createCounters(valid, input.taken);
+    this.#constraints = input.wanted.map(({ claim }) =>
+      (claim.spec.devices?.constraints ?? []).map(constraintOf),
+    );
+    this.#chosen = input.wanted.map(() => []);
+  }
+
+  run(): readonly (readonly Chosen[])[] | undefined {
+    return this.#request(0, 0) ? this.#chosen : undefined;
+  }
+
+  #request(claim: number, request: number): boolean {
+    const wanted = this.#input.wanted[claim];
+    if (!wanted) return true;
+    const alternatives = wanted.requests[request];
+    if (!alternatives) return this.#request(claim + 1, 0);
+    return alternatives.some((demand) => {
+      const next = (): boolean => this.#request(claim, request + 1);
+      return demand.count === undefined
+        ? this.#all(claim, demand, next)
+        : this.#some(claim, demand, { left: demand.count, from: 0 }, next);
+    });
+  }
+
+  /** Devices of one request are taken in order: which came first makes no difference. */
+  #some(
+    claim: number,
+    demand: Demand,
+    { left, from }: { readonly left: number; readonly from: number },
+    next: () => boolean,
+  ): boolean {
+    if (left === 0) return next();
+    for (let i = from; i < this.#here.length; i++) {
+      const device = this.#here[i];
+      if (!device || !this.#input.fits(demand, device)) continue;
+      const undo = this.#take(claim, demand, device);
+      if (!undo) continue;
+      if (this.#some(claim, demand, { left: left - 1, from: i + 1 }, next)) return true;
+      undo();
+    }
+    return false;
+  }
+
+  #all(claim: number, demand: Demand, next: () => boolean): boolean {
+    this.#demandWhole(claim, demand);
+    const devices = this.#here.filter((device) => this.#input.fits(demand, device));
+    if (devices.length === 0) return false;
+    const undone: (() => void)[] = [];
+    const taken = devices.every((device) => {
+      const undo = this.#take(claim, demand, device);
+      if (undo) undone.push(undo);
+      return undo !== undefined;
+    });
+    if (taken && next()) return true;
+    for (const undo of undone.toReversed()) undo();
+    return false;
+  }
+
+  /** While a pool is being changed nobody knows what all of it is. */
+  #demandWhole(claim: number, demand: Demand): void {
+    const { pools, node, wanted } = this.#input;
+    const { namespace, name } = wanted[claim]?.claim.metadata ?? {};
+    for (const pool of pools) {
+      if (!pool.incomplete && !pool.invalid) continue;
+      if (!pool.devices.some((device) => reaches(device, node))) continue;
+      const why = pool.incomplete ? "being updated" : "invalid";
+      throw new Error(
+        `claim ${namespace}/${name}, request ${demand.name}: asks for all devices, but resource pool ${pool.driver}/${pool.name} is currently ${why}`,
+      );
+    }
+  }
+
+  /** @returns how to give it back; undefined when it cannot be had */
+  #take(claim: number, demand: Demand, device: PooledDevice): (() => void) | undefined {
+    if (++this.#tries > maxTries) throw new Error("timed out trying to allocate devices");
+    const chosen = this.#chosen[claim];
+    if (!chosen || chosen.length >= maxDevices) return undefined;
+    if (!demand.adminAccess && this.#used.has(device.id)) return undefined;
+    const steps: (() => void)[] = [];
+    const back = (): void => {
+      for (const step of steps.toReversed()) step();
+    };
+    if (!demand.adminAccess) {
+      if (!this.#counters.take(device, 1)) return undefined;
+      this.#used.add(device.id);
+      steps.push(() => {
+        this.#used.delete(device.id);
+        this.#counters.take(device, -1);
+      });
+    }
+    for (const constraint of this.#constraints[claim] ?? []) {
+      const undo = constraint.add(demand.name, device);
+      if (!undo) {
+        back();
+        return undefined;
+      }
+      steps.push(undo);
+    }
+    chosen.push({ demand, device });
+    steps.push(() => void chosen.pop());
+    return back;
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type {
+  AllocationResult,
+  ResourceClaim,
+  ResourceSlice,
+} from "@coracle/shared/api/generated/resource-v1.ts";
+import { createCycle, isPlaced, refusalMessage, type Placed } from "../cycle.ts";
+import { podInfo } from "../pod-info.ts";
+import { clusterOf, makeNode, makePod, noDevices, noVolumes, testProfile } from "../testing.ts";
+import type { DeviceAccess } from "./dynamic-resources.ts";
+
+const slice: ResourceSlice = {
+  metadata: { name: "s" },
+  spec: {
+    driver: "a.example.com",
+    nodeName: "b",
+    pool: { name: "b", generation: 1, resourceSliceCount: 1 },
+    devices: [{ name: "only" }],
+  },
+};
+const claim = (name: string, more: Partial<ResourceClaim> = {}): ResourceClaim => ({
+  metadata: { name, namespace: "default", uid: `uid-${name}` },
+  spec: { devices: { requests: [{ name: "r", exactly: { deviceClassName: "any" } }] } },
+  ...more,
+});
+const podWith = (name: string, reference: object): Pod =>
+  makePod(name, { spec: { resourceClaims: [{ name: "x", ...reference }] } });
+
+function setUp(claims: ResourceClaim[], more: Partial<DeviceAccess> = {}) {
+  const bound: [string, AllocationResult | undefined, string | undefined][] = [];
+  const access: DeviceAccess = {
+    ...noDevices,
+    claim: (_namespace, name) => claims.find((c) => c.metadata.name === name),
+    claims: () => claims,
+    slices: () => [slice],
+    deviceClass: (name) => (name === "any" ? { metadata: { name }, spec: {} } : undefined),
+    bindClaim: (c, allocation, pod) => {
+      bound.push([c.metadata.name ?? "", allocation, pod.metadata.name]);
+      return Promise.resolve();
+    },
+    ...more,
+  };
+  const plugins = testProfile(noVolumes, access);
+  const cluster = clusterOf(makeNode("a"), makeNode("b"));
+  const run = (pod: Pod): Placed | string => {
+    const result = createCycle(plugins, cluster, () => 0)(podInfo(pod));
+    return isPlaced(result) ? result : refusalMessage(result);
+  };
+  const plugin = plugins.find((p) => p.name === "DynamicResources");
+  if (!plugin) throw new Error("no plugin");
+  return { run, plugin, plugins, cluster, bound };
+}
+
+test("a pod goes where its device is, and nobody else gets it while that is written", async () => {
+  const { run, plugin, bound } = setUp([claim("one"), claim("two")]);
+  const pod = podWith("p", { resourceClaimName: "one" });
+  const placed = run(pod);
+  if (typeof placed === "string") throw new Error(placed);
+  expect(placed.node.name).toBe("b");
+  plugin.reserve?.(podInfo(pod), placed.node, placed.state);
+  expect(run(podWith("q", { resourceClaimName: "two" }))).toBe(
+    "0/2 nodes are available: 2 cannot allocate all claims.",
+  );
+  expect(run(podWith("q", { resourceClaimName: "one" }))).toContain("being allocated for another pod");
+  await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
+  expect(bound).toMatchObject([["one", { devices: { results: [{ device: "only", pool: "b" }] } }, "p"]]);
+  plugin.unreserve?.(podInfo(pod), placed.node, placed.state);
+  expect(run(podWith("q", { resourceClaimName: "two" }))).not.toBeTypeOf("string");
+});
+
+test("an allocated claim is only reserved, where it can be used", async () => {
+  const nodeSelector = {
+    nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["a"] }] }],
+  };
+  const { run, plugin, bound } = setUp([claim("one", { status: { allocation: { nodeSelector } } })]);
+  const pod = podWith("p", { resourceClaimName: "one" });
+  const placed = run(pod);
+  if (typeof placed === "string") throw new Error(placed);
+  expect(placed.node.name).toBe("a");
+  await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
+  expect(bound).toEqual([["one", undefined, "p"]]);
+});
+
+test("devices that nobody else uses are given back when the pod cannot go where they are", async () => {
+  const nodeSelector = {
+    nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["b"] }] }],
+  };
+  const given: string[] = [];
+  const mine = claim("mine", { status: { allocation: { nodeSelector } } });
+  const { plugins, cluster } = setUp([mine], {
+    deallocate: (c) => Promise.resolve(void given.push(c.metadata.name ?? "")),
+  });
+  const pod = podWith("p", { resourceClaimName: "mine" });
+  pod.spec = { ...pod.spec, nodeSelector: { "kubernetes.io/hostname": "a" }, containers: [] };
+  const refused = createCycle(plugins, cluster)(podInfo(pod));
+  if (isPlaced(refused)) throw new Error("placed");
+  for (const plugin of plugins)
+    await plugin.postFilter?.(podInfo(pod), refused.state, AbortSignal.timeout(1000));
+  expect(given).toEqual(["mine"]);
+});
+
+test("why a pod waits", () => {
+  const leaving = claim("leaving", {
+    metadata: { ...claim("leaving").metadata, deletionTimestamp: "2026-11-23T12:00:00Z" },
+  });
+  const other = claim("other");
+  other.spec = { devices: { requests: [{ name: "r", exactly: { deviceClassName: "none" } }] } };
+  const full = claim("full", {
+    status: {
+      allocation: {},
+      reservedFor: Array.from({ length: 256 }, (_, i) => ({ resource: "pods", name: `${i}`, uid: `${i}` })),
+    },
+  });
+  const { run } = setUp([leaving, other, full]);
+  const why = (reference: object): string => {
+    const result = run(podWith("p", reference));
+    return typeof result === "string" ? result.replace("0/2 nodes are available: ", "") : "placed";
+  };
+  expect(why({ resourceClaimName: "nothing" })).toBe('resourceclaim "nothing" not found.');
+  expect(why({ resourceClaimName: "leaving" })).toBe('resourceclaim "leaving" is being deleted.');
+  expect(why({ resourceClaimName: "other" })).toBe("request r: device class none does not exist.");
+  expect(why({ resourceClaimName: "full" })).toBe("resourceclaim in use.");
+  expect(why({ resourceClaimTemplateName: "t" })).toBe('pod "default/p": ResourceClaim not created yet.');
+  const stolen = { ...podWith("p", { resourceClaimTemplateName: "t" }) };
+  stolen.status = { resourceClaimStatuses: [{ name: "x", resourceClaimName: "full" }] };
+  expect(run(stolen)).toContain("was not created for pod default/p (pod is not owner)");
+});
