@@ -41,7 +41,8 @@ async function logs(pod: Pod): Promise<string> {
 }
 
 test("a pod runs, becomes ready, and leaves nothing when it is deleted", async () => {
-  const pod = node.run("plain", { containers: [sleeper()] });
+  // Deleted so soon that its shell may not listen to signals yet.
+  const pod = node.run("plain", { terminationGracePeriodSeconds: 5, containers: [sleeper()] });
   const running = await node.client.until(NAMESPACE, "plain", ready);
   expect(running.status).toMatchObject({
     phase: "Running",

@@ -39,8 +39,12 @@ export async function startSecondServer(
   await remove();
   await docker(
     "create",
-    ...["--name", name, "--user", user, "--entrypoint", "node", "--volumes-from", first],
-    ...["--network", `${project}_nodes`, "--publish", "127.0.0.1::6443"],
+    `--name=${name}`,
+    `--user=${user}`,
+    "--entrypoint=node",
+    `--volumes-from=${first}`,
+    `--network=${project}_nodes`,
+    "--publish=127.0.0.1::6443",
     ...changed.flatMap((variable) => ["--env", variable]),
     image,
     ...command,
