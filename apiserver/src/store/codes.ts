@@ -39,3 +39,10 @@ export function fromReplyError(message: string): ApiError {
 }
 
 const refusing = new Set(["OOM", "MISCONF", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY"]);
+
+/** Errors of the connection, as against answers of Redis and errors of ours. LOADING is a server that is not up yet. */
+export function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === "ReplyError") return error.message.startsWith("LOADING");
+  return !(error instanceof ApiError || error instanceof StoreError || error instanceof TypeError);
+}

@@ -44,6 +44,8 @@ function readIfPresent(path: string): string | undefined {
 /** One connection that reconnects by itself and never resends or queues a command on its own. */
 export interface Link {
   readonly redis: Redis;
+  /** Rises with every connection that is made. */
+  readonly epoch: number;
   /** Resolves once commands can be sent. @throws ApiError 503 after `timeoutMs` */
   ready(timeoutMs: number): Promise<void>;
   /**
@@ -60,7 +62,9 @@ export function openLink(options: RedisOptions, onDown?: (reason: string) => voi
     connectTimeout: 3_000,
     keepAlive: 10_000,
     ...options,
-    protocol: 2,
+    // Messages of a channel come on the same connection as answers.
+    protocol: 3,
+    autoResubscribe: false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -69,6 +73,7 @@ export function openLink(options: RedisOptions, onDown?: (reason: string) => voi
     // A replica that was the primary refuses writes: find the new primary.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
+  let epoch = 0;
   let lastError = "";
   redis.on("error", (error: Error) => {
     if (error.message !== lastError) onDown?.(error.message);
@@ -76,6 +81,7 @@ export function openLink(options: RedisOptions, onDown?: (reason: string) => voi
   });
   let opening = waitReady();
   redis.on("ready", () => {
+    epoch++;
     lastError = "";
     opening.resolve();
   });
@@ -85,6 +91,9 @@ export function openLink(options: RedisOptions, onDown?: (reason: string) => voi
   let corked: Redis["stream"] | undefined;
   return {
     redis,
+    get epoch() {
+      return epoch;
+    },
     gather() {
       const { stream } = redis;
       if (corked === stream) return;

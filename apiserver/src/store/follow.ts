@@ -1,106 +1,119 @@
-import { ApiError } from "@coracle/shared/errors.ts";
-import type { Redis } from "ioredis";
-import { openLink, settle, type Link, type RedisOptions } from "./connection.ts";
-import { fromReplyError, tooOld } from "./codes.ts";
-import { changesKey, parseKeyText, revisionKey, trimPointKey } from "./keys.ts";
-import { StoreError, type Change } from "./store.ts";
+import { settle, type Link } from "./connection.ts";
+import { fromReplyError, isConnectionError } from "./codes.ts";
+import { changesChannel } from "./keys.ts";
+import { assertReachable, readLog, unbroken } from "./log.ts";
+import { createPending, type Pending } from "./pending.ts";
+import type { Change } from "./store.ts";
 
-/** An entry of the change stream. `operation` tells a writer whose connection dropped that its write was made. */
-export interface LogEntry {
-  /** Absent for the mark that a restore leaves. */
-  readonly change?: Change | undefined;
-  readonly revision: number;
-  readonly operation: string;
-}
-
-const types: Readonly<Record<string, Change["type"]>> = { a: "ADDED", m: "MODIFIED", d: "DELETED" };
-
-/** Reads one stream entry as ioredis gives it. */
-export function parseEntry([id, fields]: readonly [string, readonly string[]]): LogEntry {
-  const revision = Number(id.slice(0, id.indexOf("-")));
-  const [, code = "", , key = "", , body = "", , operation = ""] = fields;
-  const type = types[code];
-  return {
-    revision,
-    operation,
-    ...(type ? { change: { type, key: parseKeyText(key), revision, body } } : {}),
-  };
-}
-
-/** Entries with a revision in (after, upTo], at most `count`. */
-export async function readLog(redis: Redis, after: number, upTo: number, count: number): Promise<LogEntry[]> {
-  const entries = await redis.xrange(changesKey, `(${after}-0`, `${upTo}-0`, "COUNT", count);
-  return entries.map(parseEntry);
-}
-
-/**
- * @throws Expired when the log cannot be followed from `after`: it was trimmed past it, or the store is behind it (it was
- * replaced by an older one).
- */
-export async function assertReachable(redis: Redis, after: number): Promise<void> {
-  const [point, newest] = await redis.mget(trimPointKey, revisionKey);
-  if (Number(point ?? 0) > after || Number(newest ?? 0) < after) throw tooOld(after, Number(point ?? 0));
+/** Hands the changes of the store to readers in this process. */
+export interface Follower {
+  /** A change of this process, in the order of Redis's answers. */
+  readonly made: (change: Change) => void;
+  /** The store was seen to be at this revision. */
+  readonly told: (revision: number) => void;
+  /** Changes after a revision, in order, over any number of reconnects. @throws Expired */
+  readonly changes: (after: number, signal: AbortSignal) => AsyncIterable<readonly Change[]>;
 }
 
 const batchSize = 512;
-const blockMs = 10_000;
+/** The log is the truth and a message only a wake-up: without one, the log is looked at this often. */
+const lookMs = 10_000;
 
-/** Follows the change stream on a connection of its own, over any number of reconnects. */
-export async function* followChanges(
-  options: RedisOptions,
-  after: number,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Change[]> {
-  if (signal.aborted) return;
-  // A server that says nothing for two blocking reads is gone, whatever TCP believes.
-  const link = openLink({ ...options, socketTimeout: 2 * blockMs });
-  const stop = (): void => link.close();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    yield* follow(link, after, signal);
-  } finally {
-    signal.removeEventListener("abort", stop);
-    link.close();
-  }
+/**
+ * Follows the change log. Each write is announced on a channel, on the same connection that the writes go over; what others
+ * announce is read from the log, and what this process made is known already.
+ * @param process what the ids of this process's operations begin with
+ */
+export function createFollower(link: Link, process: string): Follower {
+  const readers = new Set<Pending>();
+  const told = (revision: number): void => readers.forEach((reader) => reader.told(revision));
+  link.redis.on("message", (_channel: string, text: string) => {
+    const [revision = "", operation = ""] = text.split(" ");
+    if (operation.startsWith(process)) return;
+    told(Number(revision));
+  });
+  link.redis.on("ready", () => {
+    // In this order: what is not in the log yet when it is read will be announced.
+    link.redis.subscribe(changesChannel).catch(() => undefined);
+    for (const reader of readers) reader.look();
+  });
+  return {
+    made(change) {
+      for (const reader of readers) reader.made(change);
+    },
+    told,
+    async *changes(after, signal) {
+      if (signal.aborted) return;
+      const reader = createPending();
+      const wake = (): void => reader.wake();
+      const timer = setInterval(() => reader.look(), lookMs);
+      readers.add(reader);
+      signal.addEventListener("abort", wake, { once: true });
+      try {
+        yield* follow({ link, reader, signal }, after);
+      } finally {
+        clearInterval(timer);
+        readers.delete(reader);
+        signal.removeEventListener("abort", wake);
+      }
+    },
+  };
 }
 
-async function* follow(link: Link, after: number, signal: AbortSignal): AsyncGenerator<readonly Change[]> {
+interface Following {
+  readonly link: Link;
+  readonly reader: Pending;
+  readonly signal: AbortSignal;
+}
+
+async function* follow(following: Following, after: number): AsyncGenerator<readonly Change[]> {
+  const { reader, signal } = following;
   let last = after;
-  let checked = false;
+  let epoch: number | undefined;
   while (!signal.aborted) {
-    let entries: LogEntry[];
-    try {
-      await untilReady(link, signal);
-      if (!checked) await assertReachable(link.redis, last);
-      checked = true;
-      entries = await nextEntries(link.redis, last);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (isConnectionError(error)) {
-        checked = false;
-        await settle();
+    let changes = reader.take(last);
+    if (changes.length === 0) {
+      if (!reader.mustRead(last)) {
+        await reader.wait();
         continue;
       }
-      throw error instanceof Error && error.name === "ReplyError" ? fromReplyError(error.message) : error;
+      const read = await readOn(following, last, epoch);
+      if (!read) {
+        reader.look();
+        continue;
+      }
+      ({ changes, epoch } = read);
+      if (changes.length === 0) continue;
     }
-    if (entries.length === 0) continue;
-    assertUnbroken(entries, last);
-    last = entries[entries.length - 1]?.revision ?? last;
-    yield entries.flatMap((e) => (e.change ? [e.change] : []));
+    last = changes.at(-1)?.revision ?? last;
+    yield changes;
   }
 }
 
-async function nextEntries(redis: Redis, after: number): Promise<LogEntry[]> {
-  const reply = await redis.xread("COUNT", batchSize, "BLOCK", blockMs, "STREAMS", changesKey, `${after}-0`);
-  return (reply?.[0]?.[1] ?? []).map(parseEntry);
-}
-
-/** Every revision has one entry, so a gap means that the log was trimmed under the reader or replaced by a restore. */
-function assertUnbroken(entries: readonly LogEntry[], after: number): void {
-  let expected = after + 1;
-  for (const entry of entries) {
-    if (entry.revision !== expected || !entry.change) throw tooOld(after, entry.revision);
-    expected++;
+/** What the log has after a revision; undefined when the connection was lost meanwhile, or is not there. */
+async function readOn(
+  { link, reader, signal }: Following,
+  last: number,
+  epoch: number | undefined,
+): Promise<{ changes: readonly Change[]; epoch: number } | undefined> {
+  const asOf = reader.newest;
+  try {
+    await untilReady(link, signal);
+    if (signal.aborted) return undefined;
+    const current = link.epoch;
+    // A Redis that was away may have come back as another one.
+    if (epoch !== current) await assertReachable(link.redis, last);
+    const changes = unbroken(await readLog(link.redis, last, Number.MAX_SAFE_INTEGER, batchSize), last);
+    if (changes.length === 0) reader.nothingAfter(last, asOf);
+    else if (changes.length === batchSize) reader.look();
+    return { changes, epoch: current };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (isConnectionError(error)) {
+      await settle();
+      return undefined;
+    }
+    throw error instanceof Error && error.name === "ReplyError" ? fromReplyError(error.message) : error;
   }
 }
 
@@ -113,11 +126,4 @@ async function untilReady(link: Link, signal: AbortSignal): Promise<void> {
   await promise;
   link.redis.off("ready", done);
   signal.removeEventListener("abort", done);
-}
-
-/** Errors of the connection, as against answers of Redis and errors of ours. LOADING is a server that is not up yet. */
-export function isConnectionError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error.name === "ReplyError") return error.message.startsWith("LOADING");
-  return !(error instanceof ApiError || error instanceof StoreError || error instanceof TypeError);
 }

@@ -14,6 +14,9 @@ export const revisionKey = "revision";
 /** The change stream; entry ids are `<revision>-0`. */
 export const changesKey = "changes";
 
+/** Where each write is announced, as `<revision> <operation id>`. */
+export const changesChannel = changesKey;
+
 /** The revision from which the change stream can be followed. */
 export const trimPointKey = "trimmed";
 

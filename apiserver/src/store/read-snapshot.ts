@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { readLog } from "./follow.ts";
+import { readLog } from "./log.ts";
 import { objectPrefix, parseKeyText, revisionKey } from "./keys.ts";
 import type { Snapshot, StoredObject } from "./store.ts";
 

@@ -21,6 +21,29 @@ const pod = (name: string) => ({ resource: "pods", namespace: "default", name })
 
 describeStore("Redis", () => open());
 
+describe("stores of several servers", () => {
+  it("tell each other's changes and their own in order, as they are made", async () => {
+    const one = await open();
+    const other = createRedisStore({ redis: server.options });
+    const start = await other.revision();
+    const stop = new AbortController();
+    const seen = [take(one, start, 90, stop.signal), take(other, start, 90, stop.signal)];
+    const began = performance.now();
+    for (let i = 0; i < 30; i++) {
+      const store = i % 3 === 0 ? one : other;
+      const made = await store.create(pod(`p${i}`), `${i}`);
+      await Promise.all([one.create(pod(`q${i}`), "one"), other.update(pod(`p${i}`), `${i}+`, made)]);
+    }
+    const [first, second] = await Promise.all(seen);
+    // None had to be looked for after ten seconds of silence.
+    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(first?.map((c) => c.revision)).toEqual(Array.from({ length: 90 }, (_, i) => start + 1 + i));
+    expect(second).toEqual(first);
+    await one.close();
+    await other.close();
+  });
+});
+
 describe("a store whose Redis goes away", () => {
   it("makes every write exactly once while Redis is killed again and again", async () => {
     const store = await open(10_000);

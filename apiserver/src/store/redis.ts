@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { fromReplyError, outcomeUnknown, revisionOf, storeUnavailable } from "./codes.ts";
+import { fromReplyError, isConnectionError, outcomeUnknown, revisionOf, storeUnavailable } from "./codes.ts";
 import { openLink, settle, type Link, type RedisOptions } from "./connection.ts";
-import { followChanges, isConnectionError, readLog } from "./follow.ts";
+import { createFollower, type Follower } from "./follow.ts";
 import { changesKey, keyText, objectKey, revisionKey, trimPointKey } from "./keys.ts";
+import { readLog } from "./log.ts";
 import { readSnapshot } from "./read-snapshot.ts";
 import { runScript, type ScriptName } from "./scripts.ts";
 import { shareNext } from "./share-next.ts";
-import { StoreError, type ObjectKey, type Store, type StoredObject } from "./store.ts";
+import { StoreError, type Change, type ObjectKey, type Store, type StoredObject } from "./store.ts";
 
 export interface RedisStoreOptions {
   readonly redis: RedisOptions;
@@ -20,20 +21,27 @@ export interface RedisStoreOptions {
 export function createRedisStore(options: RedisStoreOptions): Store {
   const patience = options.patienceMs ?? 5_000;
   // A command that is not answered in time has an unknown outcome; the connection is then worth nothing either.
-  const link = openLink({ commandTimeout: patience + 5_000, ...options.redis }, options.onDown);
+  const link = openLink({ socketTimeout: patience + 5_000, ...options.redis }, options.onDown);
   // Revision 0 means "any" to clients, so that an empty cluster is at 1.
   link.redis.on("ready", () => void link.redis.set(revisionKey, 1, "NX").catch(() => undefined));
-  const writer = createWriter(link, patience);
+  const process = randomBytes(9).toString("base64url");
+  const follower = createFollower(link, process);
+  const writer = createWriter({ link, patience, process, follower });
   const read = <T>(command: () => Promise<T>): Promise<T> => retryRead(link, patience, command);
-  const revision = shareNext(() => read(async () => Math.max(1, Number(await link.redis.get(revisionKey)))));
+  const revision = shareNext(async () => {
+    const newest = await read(async () => Math.max(1, Number(await link.redis.get(revisionKey))));
+    // Whoever asks may wait for a reader to be there. Our own writes up to it have been answered, and are told first.
+    setImmediate(() => follower.told(newest));
+    return newest;
+  });
   return {
-    create: (key, body) => writer.write("create", key, body, []),
-    update: (key, body, expected) => writer.write("update", key, body, [expected]),
-    delete: (key, body, expected) => writer.write("delete", key, body, [expected]),
+    create: (key, body) => writer.write("ADDED", key, body, []),
+    update: (key, body, expected) => writer.write("MODIFIED", key, body, [expected]),
+    delete: (key, body, expected) => writer.write("DELETED", key, body, [expected]),
     get: (key) => read(async () => parseStored(key, await link.redis.get(objectKey(key)))),
     revision,
     snapshot: () => read(() => readSnapshot(link.redis)),
-    changes: (after, signal) => followChanges(options.redis, after, signal),
+    changes: follower.changes,
     async compact(first) {
       await read(() => runScript(link.redis, "compact", [changesKey, trimPointKey, revisionKey], [first]));
     },
@@ -69,13 +77,25 @@ async function retryRead<T>(link: Link, patience: number, command: () => Promise
 const plain = (error: unknown): unknown =>
   error instanceof Error && error.name === "ReplyError" ? fromReplyError(error.message) : error;
 
+const scripts: Readonly<Record<Change["type"], ScriptName>> = {
+  ADDED: "create",
+  MODIFIED: "update",
+  DELETED: "delete",
+};
+
+interface WriterParts {
+  readonly link: Link;
+  readonly patience: number;
+  readonly process: string;
+  readonly follower: Follower;
+}
+
 /**
  * Makes each write exactly once as the caller sees it. When the connection drops under a write it is sent again: the
  * precondition keeps it from being made twice, and the operation id in the change log tells whether it was our own first
  * attempt that made the precondition fail.
  */
-function createWriter(link: Link, patience: number) {
-  const process = randomBytes(9).toString("base64url");
+function createWriter({ link, patience, process, follower }: WriterParts) {
   let count = 0;
   let newest = 0;
 
@@ -109,7 +129,7 @@ function createWriter(link: Link, patience: number) {
 
   return {
     async write(
-      name: ScriptName,
+      type: Change["type"],
       key: ObjectKey,
       body: string,
       expected: readonly number[],
@@ -126,12 +146,12 @@ function createWriter(link: Link, patience: number) {
         }
         const since = newest;
         try {
-          const revision = await attempt(name, key, args, repeat);
+          const revision = await attempt(scripts[type], key, args, repeat);
           if (revision > newest) newest = revision;
+          follower.made({ type, key, revision, body });
           return revision;
         } catch (error) {
           if (!isConnectionError(error)) throw plain(error);
-          if (isTimeout(error)) throw outcomeUnknown();
           repeat ??= { operation, since };
           if (performance.now() > deadline) throw outcomeUnknown();
           await settle();
@@ -140,6 +160,3 @@ function createWriter(link: Link, patience: number) {
     },
   };
 }
-
-const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && error.message === "Command timed out";

@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { changesKey, keyText, objectPrefix, parseKeyText, revisionKey, trimPointKey } from "./keys.ts";
+import {
+  changesChannel,
+  changesKey,
+  keyText,
+  objectPrefix,
+  parseKeyText,
+  revisionKey,
+  trimPointKey,
+} from "./keys.ts";
 import type { Snapshot, StoredObject } from "./store.ts";
 
 /**
@@ -110,6 +118,7 @@ export async function restore(redis: Redis, snapshot: Snapshot): Promise<number>
   transaction.xadd(changesKey, `${revision}-0`, "t", "restore");
   transaction.set(trimPointKey, revision);
   transaction.set(revisionKey, revision);
+  transaction.publish(changesChannel, `${revision} restore`);
   const results = await transaction.exec();
   const failed = results?.find(([error]) => error)?.[0];
   if (!results || failed)
