@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { podsIn } from "./support/pods.ts";
-import { eventually } from "./support/run.ts";
+import { docker, eventually } from "./support/run.ts";
 
 const ns = useNamespace("isolation");
 const { apply, pod, ready, phase, sh, events } = podsIn(ns);
@@ -37,6 +37,11 @@ ${head("privileged")}
 ${head("whole", "resources: { limits: { cpu: 200m, memory: 24Mi } }")}
   restartPolicy: Never
   containers: [{ name: main, image: ${busybox}, command: [sh, -c, "tail /dev/zero"] }]
+${head("shared", "resources: { limits: { memory: 50Mi } }")}
+  restartPolicy: Never
+  containers:
+    - { name: main, image: ${busybox}, command: [sh, -c, "dd if=/dev/zero of=/dev/shm/x bs=1M count=30; touch /dev/shm/done; exec sleep 600"] }
+    - { name: other, image: ${busybox}, command: [sh, -c, "until [ -f /dev/shm/done ]; do sleep 0.1; done; exec dd if=/dev/zero of=/dev/null bs=30M count=1"] }
 ${head("wide")}
   containers: [{ name: main, image: ${busybox}, command: [sh, -c, "dd if=/dev/zero of=/big bs=1M count=8; sleep 3600"], resources: { limits: { ephemeral-storage: 2Mi } } }]
 ${head("host", "hostNetwork: true")}
@@ -100,6 +105,16 @@ test("a limit of the pod as a whole holds for a container without one", async ()
   const { status } = await phase("whole", "Failed");
   expect(status?.qosClass).toBe("Guaranteed");
   expect(status?.containerStatuses?.[0]?.state?.terminated?.reason).toBe("OOMKilled");
+});
+
+test("a limit of the pod as a whole holds for its containers together", async (context) => {
+  const driver = await docker("info", "--format", "{{.CgroupDriver}}");
+  context.skip(driver.trim() !== "cgroupfs", "the engine makes its groups through systemd");
+  const ended = await eventually("what does not fit beside the other is killed", async () => {
+    const statuses = (await pod("shared")).status?.containerStatuses;
+    return statuses?.find(({ name }) => name === "other")?.state?.terminated;
+  });
+  expect(ended.reason).toBe("OOMKilled");
 });
 
 test("a container that writes more than its limit of local storage has its pod evicted", async () => {

@@ -5,6 +5,7 @@ import type { EventRecorder } from "@coracle/shared/client/events.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import type { KubeletConfig } from "./config.ts";
 import type { NodeIdentity } from "./container/names.ts";
+import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
 import type { Handlers } from "./container/handler.ts";
 import type { ResolvConf } from "./container/dns.ts";
 import type { EngineView } from "./engine-view.ts";
@@ -47,6 +48,7 @@ export interface KubeletContext {
   readonly restarts: Backoff;
   services(): Iterable<Service>;
   readonly handlers: Handlers;
+  readonly cgroups: PodCgroups;
   /** Why the node refuses a new pod; undefined when it takes it. */
   admit(pod: Pod): { readonly reason: string; readonly message: string } | undefined;
   readonly log: Logger;

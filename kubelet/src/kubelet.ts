@@ -4,6 +4,7 @@ import type { Client } from "@coracle/shared/client/client.ts";
 import type { EventRecorder } from "@coracle/shared/client/events.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import type { KubeletConfig } from "./config.ts";
+import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
 import type { Handlers } from "./container/handler.ts";
 import { nodeLabels, type NodeIdentity } from "./container/names.ts";
 import type { KubeletContext, NodeFacts } from "./context.ts";
@@ -31,6 +32,7 @@ export interface KubeletParts {
   readonly events: EventRecorder;
   services(): Iterable<Service>;
   readonly handlers: Handlers;
+  readonly cgroups: PodCgroups;
   admit(pod: Pod, manager: PodManager): { reason: string; message: string } | undefined;
   readonly log: Logger;
   readonly now: () => number;

@@ -12,6 +12,7 @@ import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess, type ProcessContext } from "@coracle/shared/process.ts";
 import { refuseForIsolation } from "./admission/isolation.ts";
 import { refusePod } from "./admit.ts";
+import { createPodCgroups, noPodCgroups } from "./cgroups/pod-cgroups.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
 import { heldAddresses } from "./engine-view.ts";
@@ -34,7 +35,7 @@ import { followNotices } from "./references/notices.ts";
 import { holdsItsPlace } from "./pod.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
-import { openKernelLog, type KernelLog } from "./runtime/kernel-log.ts";
+import { openKernelLog } from "./runtime/kernel-log.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
@@ -52,18 +53,15 @@ const STATIC_PODS = "/etc/kubernetes/manifests";
 /** To close connections, after the pods have had their time. */
 const STOP_MS = 4_500;
 
-/** By the engine's own files: this process's have no devices. */
-async function kernelLog(): Promise<KernelLog | undefined> {
-  const path = await createHostReader().enginePath("/dev/kmsg");
-  return path === undefined ? undefined : openKernelLog(path);
-}
-
 async function main({ log, signal: stop, health, serve }: ProcessContext): Promise<void> {
   let upkeep: Upkeep | undefined;
   const signal = settings.shutdown ? delayedSignal(stop, async () => upkeep?.shutDown()) : stop;
   const config = readConfig(env);
   const hollow = config.runtime === "fake";
-  const engine = hollow ? createFakeRuntime() : createDockerRuntime(await kernelLog());
+  const reader = createHostReader();
+  // By the engine's own files: this process's have no devices.
+  const kernelLog = hollow ? undefined : await reader.enginePath("/dev/kmsg");
+  const engine = hollow ? createFakeRuntime() : createDockerRuntime(openKernelLog(kernelLog));
   const own = await ownContainer(engine);
   const name = nodeNameOf(env, own);
   const identity = { cluster: config.cluster, node: name };
@@ -137,6 +135,13 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     client,
     events,
     services: () => serviceCache.list(),
+    cgroups: info.cgroupfs
+      ? createPodCgroups({
+          version: info.cgroup,
+          root: () => reader.enginePath("/sys/fs/cgroup"),
+          name: `coracle/${identity.cluster}.${name}`,
+        })
+      : noPodCgroups,
     handlers: { classOf: (className) => classCache.get(className), known: info.handlers },
     admit(pod, manager) {
       const node = nodeCache.get(name);
@@ -254,6 +259,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
         ended: upkeep.ended,
       });
   await kubelet.pods.removeOrphans();
+  await kubelet.ctx.cgroups.sweep(new Set([...kubelet.pods.runs()].map((run) => run.uid)));
   const keeping = upkeep.run();
   const stopStreams = serveNodeStreams({
     nc: bus.nc,

@@ -82,6 +82,8 @@ export interface PodRun {
   plan: Plan | undefined;
   /** The condition of a resize that is not done yet. */
   resize: PodCondition | undefined;
+  /** What the pod as a whole was given; undefined when this life of the kubelet has not looked yet. */
+  given: Container["resources"];
   /** What instances were given since they were made. */
   readonly resized: Map<string, NonNullable<Container["resources"]>>;
   /** Called whenever an instance or the order to stop changed. */
@@ -145,6 +147,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     volumesOf: undefined,
     plan: undefined,
     resize: undefined,
+    given: undefined,
     resized: new Map(),
     changes: new Set(),
     startedOver: new Set(),

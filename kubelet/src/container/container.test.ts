@@ -227,7 +227,7 @@ describe("resources", () => {
     expect(cpuShares(1000)).toBe(1024);
     expect(cpuShares(0)).toBe(2);
     const resources = { limits: { cpu: "500m", memory: "64Mi" } };
-    expect(containerResources(pod(), { resources }, undefined)).toEqual({
+    expect(containerResources(pod(), { resources }, {})).toEqual({
       cpuShares: 512,
       cpuQuota: 50_000,
       cpuPeriod: 100_000,
@@ -266,14 +266,14 @@ describe("resources", () => {
       containers: [{ name: "a" }, { name: "b", resources: { requests: { memory: "100M" } } }],
       resources: { requests: { memory: "500M" }, limits: { cpu: "1", memory: "1000M" } },
     });
-    expect(containerResources(whole, { resources: {} }, undefined)).toMatchObject({
+    expect(containerResources(whole, { resources: {} }, {})).toMatchObject({
       cpuShares: 1024,
       cpuQuota: 100_000,
       memoryBytes: 1_000_000_000,
     });
-    expect(
-      containerResources(whole, { resources: { limits: { memory: "5M" } } }, undefined).memoryBytes,
-    ).toBe(5_000_000);
+    expect(containerResources(whole, { resources: { limits: { memory: "5M" } } }, {}).memoryBytes).toBe(
+      5_000_000,
+    );
     expect(oomScore(whole, { resources: {} }, 1_000_000_000)).toBe(800);
   });
 });

@@ -17,6 +17,8 @@ export const LABEL = {
   resources: "io.coracle.resources",
   /** The engine's handler that a sandbox runs by. */
   handler: "io.coracle.handler",
+  /** The control group around a pod's containers, where it has one. */
+  cgroup: "io.coracle.cgroup",
   grace: "io.coracle.grace-seconds",
   /** The static pod's manifest, so that it can be told from the API's pods. */
   source: "io.coracle.source",

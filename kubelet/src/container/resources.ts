@@ -13,19 +13,14 @@ const MIN_QUOTA = 1_000;
 export const cpuShares = (milli: number): number =>
   milli === 0 ? MIN_SHARES : Math.min(MAX_SHARES, Math.max(MIN_SHARES, Math.floor((milli * 1024) / 1000)));
 
-/**
- * A container's cgroup settings. A limit it does not have is the pod's own, where the pod has one: the engine knows no cgroup of a
- * whole pod. A cpu request that is absent is the limit.
- */
-export function containerResources(
-  pod: Pod,
-  container: Pick<Container, "resources">,
-  pidsLimit: number | undefined,
-): ContainerResources {
-  const { limits, requests } = container.resources ?? {};
+type Resources = Container["resources"];
+
+/** A cpu request that is absent is the limit. */
+function settingsOf(resources: Resources, inherited: Resources): ContainerResources {
+  const { limits, requests } = resources ?? {};
   const limitOf = (name: string): number => {
     const own = resourceAmount(name, limits?.[name] ?? "0");
-    return own > 0 ? own : resourceAmount(name, pod.spec?.resources?.limits?.[name] ?? "0");
+    return own > 0 ? own : resourceAmount(name, inherited?.limits?.[name] ?? "0");
   };
   const cpuLimit = limitOf("cpu");
   const cpuRequest = requests?.["cpu"] === undefined ? cpuLimit : resourceAmount("cpu", requests["cpu"]);
@@ -36,8 +31,27 @@ export function containerResources(
       ? { cpuQuota: Math.max(MIN_QUOTA, Math.floor((cpuLimit * PERIOD) / 1000)), cpuPeriod: PERIOD }
       : {}),
     ...(memory > 0 ? { memoryBytes: memory } : {}),
-    ...(pidsLimit === undefined ? {} : { pidsLimit }),
   };
+}
+
+/**
+ * A container's cgroup settings. In a pod without a group around its containers, a limit that one does not have is the pod's own.
+ * @param grouped the pod has such a group, which limits them together
+ */
+export const containerResources = (
+  pod: Pod,
+  container: Pick<Container, "resources">,
+  { pidsLimit, grouped }: { readonly pidsLimit?: number | undefined; readonly grouped?: boolean },
+): ContainerResources => ({
+  ...settingsOf(container.resources, grouped ? undefined : pod.spec?.resources),
+  ...(pidsLimit === undefined ? {} : { pidsLimit }),
+});
+
+/** The settings of the group around a pod's containers; undefined for a pod that asks for nothing as a whole. */
+export function podGroupResources({ spec }: Pod): ContainerResources | undefined {
+  const { limits, requests } = spec?.resources ?? {};
+  const asks = ["cpu", "memory"].some((name) => limits?.[name] ?? requests?.[name]);
+  return asks ? settingsOf(spec?.resources, undefined) : undefined;
 }
 
 const GUARANTEED = -997;

@@ -4,6 +4,7 @@ import type { ContainerStats, RuntimeContainer } from "./runtime.ts";
 
 export interface EngineInfo {
   readonly CgroupVersion?: string;
+  readonly CgroupDriver?: string;
   readonly OperatingSystem?: string;
   readonly SecurityOptions?: readonly string[] | null;
   readonly DockerRootDir?: string;

@@ -14,6 +14,11 @@ function driverOptions({ memory, mount }: EngineVolume): Record<string, string> 
   return { type: "tmpfs", device: "tmpfs", o: `${size}mode=0777` };
 }
 
+const placement = ({ handler, cgroup }: SandboxSpec | ContainerSpec): HostConfig => ({
+  ...(handler ? { Runtime: handler } : {}),
+  ...(cgroup ? { CgroupParent: cgroup } : {}),
+});
+
 /** Options of a pod's sandbox: it holds the namespaces and the volumes. */
 export function sandboxOptions(spec: SandboxSpec, minOomScore: number): ContainerCreateOptions {
   const joined = spec.network.kind === "joined" ? spec.network.container : undefined;
@@ -24,7 +29,7 @@ export function sandboxOptions(spec: SandboxSpec, minOomScore: number): Containe
     // The engine refuses a host name for a container that takes another's network, and with it its name.
     ...(joined ? {} : { Hostname: spec.hostname }),
     HostConfig: {
-      ...(spec.handler ? { Runtime: spec.handler } : {}),
+      ...placement(spec),
       NetworkMode: joined ? `container:${joined}` : "none",
       IpcMode: spec.hostIpc ? "host" : "shareable",
       PidMode: spec.hostPid ? "host" : "",
@@ -106,7 +111,7 @@ export function containerOptions(spec: ContainerSpec, minOomScore: number): Cont
     // Health checks are the pod's probes; an image's own would only cost.
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
-      ...(spec.handler ? { Runtime: spec.handler } : {}),
+      ...placement(spec),
       NetworkMode: `container:${spec.sandbox}`,
       IpcMode: spec.hostIpc ? "host" : `container:${spec.sandbox}`,
       PidMode: pid,

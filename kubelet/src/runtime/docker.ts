@@ -101,6 +101,7 @@ export function createDockerRuntime(kernel?: KernelLog): Runtime {
         name: "docker",
         version: version.Version,
         cgroup: info.CgroupVersion === "2" ? 2 : 1,
+        cgroupfs: info.CgroupDriver === "cgroupfs",
         osImage: info.OperatingSystem ?? "linux",
         apparmor: (info.SecurityOptions ?? []).some((option) => /^name=apparmor\b/.test(option)),
         rootDir: info.DockerRootDir ?? "/var/lib/docker",

@@ -147,6 +147,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
         name: "fake",
         version: "1",
         cgroup: 2 as const,
+        cgroupfs: false,
         osImage: "none",
         apparmor: false,
         rootDir: "/nonexistent",

@@ -20,7 +20,8 @@ export const victimOf = (record: string): string | undefined =>
   /^[^;]*;oom-kill:.*\btask_memcg=[^,]*?([0-9a-f]{64})\b/.exec(record)?.[1];
 
 /** Undefined where the log may not be read: then the engine's word is all there is. */
-export function openKernelLog(path: string): KernelLog | undefined {
+export function openKernelLog(path: string | undefined): KernelLog | undefined {
+  if (path === undefined) return undefined;
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -28,6 +28,8 @@ export interface SandboxSpec {
   readonly hostPid: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
   readonly volumes: readonly EngineVolume[];
+  /** The control group to be made in; absent: the engine's own place. */
+  readonly cgroup?: string | undefined;
   /** One of the engine's handlers; absent: its default. */
   readonly handler?: string | undefined;
 }
@@ -93,8 +95,9 @@ export interface ContainerSpec {
   readonly stdinOnce: boolean;
   readonly stopSignal?: string | undefined;
   readonly logs: { readonly maxBytes: number; readonly maxFiles: number };
-  /** The sandbox's. */
+  /** The sandbox's, as its control group is. */
   readonly handler?: string | undefined;
+  readonly cgroup?: string | undefined;
 }
 
 export type RunState = "created" | "running" | "exited";
@@ -198,6 +201,8 @@ export interface RuntimeInfo {
   readonly name: string;
   readonly version: string;
   readonly cgroup: 1 | 2;
+  /** It makes control groups itself, so that it can be given one by its path. */
+  readonly cgroupfs: boolean;
   readonly osImage: string;
   /** It confines containers by AppArmor. */
   readonly apparmor: boolean;

@@ -9,6 +9,7 @@ import { formatTime } from "@coracle/shared/meta/time.ts";
 import { LABEL } from "../container/names.ts";
 import { isStartingOver } from "../lifecycle/restart-all.ts";
 import { appliedResources } from "../steps/resize.ts";
+import { givenToPod } from "../steps/resize-pod.ts";
 import { podIPs } from "../container/build.ts";
 import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
 import type { Waiting } from "../plan/plan.ts";
@@ -133,6 +134,11 @@ export function statusOf(run: PodRun): PodStatus {
     podIPs: up ? ips : (previous?.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : [])),
     hostIPs: ctx.node.hostIPs,
     startTime: run.startedAt,
+    whole: run.pod.spec?.resources && {
+      resources: givenToPod(run),
+      allocated: (run.resize?.type === "PodResizePending" ? givenToPod(run) : run.pod.spec.resources)
+        ?.requests,
+    },
     verdict: run.stop?.verdict,
     ending: isEnding(run) || run.over,
     startingOver,

@@ -1,5 +1,11 @@
 /** A pod's status from the state of its containers. Pure; the rules and texts are upstream's. */
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from "@coracle/shared/api/generated/core-v1.ts";
+import type {
+  Container,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+} from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar, podQosClass } from "@coracle/shared/meta/pods.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { restartPolicyFor } from "../plan/plan.ts";
@@ -17,6 +23,10 @@ export interface StatusInput {
   readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
   readonly startTime: number;
+  /** What the pod as a whole has, where it asks for something, and what of it is set aside. */
+  readonly whole?:
+    | { readonly resources: Container["resources"]; readonly allocated: PodStatus["allocatedResources"] }
+    | undefined;
   /** The pod failed as a whole: refused, evicted, out of time. */
   readonly verdict?: Verdict | undefined;
   /** It is being ended: what has stopped is not started again. */
@@ -168,6 +178,8 @@ export function podStatus(input: StatusInput): PodStatus {
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: main,
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
+    ...(input.whole?.allocated ? { allocatedResources: input.whole.allocated } : {}),
+    ...(input.whole?.resources ? { resources: input.whole.resources } : {}),
     qosClass: previous?.qosClass ?? podQosClass(pod),
   };
 }

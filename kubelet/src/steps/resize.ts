@@ -6,6 +6,7 @@ import { containerResources } from "../container/resources.ts";
 import { LABEL } from "../container/names.ts";
 import { containersOf, instancesOf, podEvent, type PodRun, type SpecContainer } from "../pod.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
+import { isGrouped, isPodResizeDue, resizeWhole } from "./resize-pod.ts";
 import type { PodStep } from "./step.ts";
 
 type Resources = NonNullable<Container["resources"]>;
@@ -127,8 +128,21 @@ async function apply(run: PodRun, { container, instance }: Pending): Promise<voi
     return;
   }
   await checkMemory(run, { container, instance });
-  await run.ctx.runtime.update(instance.id, containerResources(run.pod, spec, run.ctx.config.podPidsLimit));
+  await run.ctx.runtime.update(
+    instance.id,
+    containerResources(run.pod, spec, {
+      pidsLimit: run.ctx.config.podPidsLimit,
+      grouped: isGrouped(run),
+    }),
+  );
   run.resized.set(instance.id, spec.resources ?? {});
+}
+
+/** No container may have more than its pod: what grows must grow outside first, what shrinks inside. */
+async function applyAll(run: PodRun, pending: readonly Pending[]): Promise<void> {
+  if (isPodResizeDue(run)) await resizeWhole(run).catch(() => undefined);
+  for (const item of pending) await apply(run, item);
+  if (isPodResizeDue(run)) await resizeWhole(run);
 }
 
 /** How long after an error a resize is tried again. */
@@ -139,7 +153,7 @@ export const resize: PodStep = {
   name: "resize",
   up: async (run) => {
     const pending = pendingResizes(run);
-    if (pending.length === 0) {
+    if (pending.length === 0 && !isPodResizeDue(run)) {
       if (run.resize?.type === "PodResizeInProgress")
         resizeEvent(run, "Normal", "ResizeCompleted", "completed");
       run.resize = undefined;
@@ -150,7 +164,7 @@ export const resize: PodStep = {
       return true;
     }
     try {
-      for (const item of pending) await apply(run, item);
+      await applyAll(run, pending);
       if (pendingResizes(run).length > 0) say(run, "PodResizeInProgress", "", "");
       else {
         run.resize = undefined;

@@ -4,6 +4,7 @@ import { sysctlName } from "../admission/sysctls.ts";
 import { LABEL, podLabels, sandboxName, sandboxVolumePath, volumeName } from "../container/names.ts";
 import { runtimeHandler } from "../container/handler.ts";
 import { podHostname } from "../container/dns.ts";
+import { podGroupResources } from "../container/resources.ts";
 import { endPod } from "../lifecycle/end.ts";
 import { prepareContainer } from "../lifecycle/start.ts";
 import { attemptOf, needsSandbox } from "../plan/plan.ts";
@@ -26,7 +27,7 @@ import type { PodStep } from "./step.ts";
 /** The kernel's. */
 const MAX_HOSTNAME = 64;
 
-function specOf(run: PodRun, attempt: number): SandboxSpec {
+function specOf(run: PodRun, attempt: number, cgroup: string | undefined): SandboxSpec {
   const { pod, ctx } = run;
   // An engine has one user namespace for all of its containers; to run the pod in that one would break its author's word.
   if (pod.spec?.hostUsers === false)
@@ -50,8 +51,10 @@ function specOf(run: PodRun, attempt: number): SandboxSpec {
       [LABEL.attempt]: String(attempt),
       ...(run.address ? { [LABEL.ip]: run.address } : {}),
       ...(handler ? { [LABEL.handler]: handler } : {}),
+      ...(cgroup ? { [LABEL.cgroup]: cgroup } : {}),
     },
     handler,
+    cgroup,
     image: ctx.config.pauseImage,
     hostname,
     network: host ? { kind: "joined", container: host } : { kind: "own" },
@@ -105,6 +108,14 @@ async function removeSandboxes(run: PodRun): Promise<void> {
   }
 }
 
+/** The group around the containers of a pod that asks for something as a whole. */
+async function makeGroup(run: PodRun): Promise<string | undefined> {
+  const resources = podGroupResources(run.pod);
+  if (!resources) return undefined;
+  run.given = run.pod.spec?.resources;
+  return run.ctx.cgroups.set(run.uid, resources);
+}
+
 async function create(run: PodRun, spec: SandboxSpec): Promise<string> {
   const { runtime } = run.ctx;
   try {
@@ -147,7 +158,7 @@ export const sandbox: PodStep = {
     if (!(await removeOld(run))) return false;
     run.prepared.clear();
     try {
-      const id = await create(run, specOf(run, attempt));
+      const id = await create(run, specOf(run, attempt, await makeGroup(run)));
       await ctx.engine.refresh(id);
       if (containersOf(run.pod).length > 0 && canPrepare(run)) prepareAhead(run);
       run.started.add(id);
@@ -162,6 +173,11 @@ export const sandbox: PodStep = {
   stop: async (run) => {
     await removeSandboxes(run);
     run.volumesOf = undefined;
+    return true;
+  },
+  erase: async (run) => {
+    // Of a pod that only the engine knows it cannot be told whether it had one.
+    if (run.source === "orphan" || podGroupResources(run.pod)) await run.ctx.cgroups.remove(run.uid);
     return true;
   },
 };

@@ -7,6 +7,7 @@ import type { Pod, PodSpec, Service } from "@coracle/shared/api/generated/core-v
 import { pods as podResource } from "@coracle/shared/api/resources.ts";
 import { createLogger } from "@coracle/shared/log.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
+import { noPodCgroups } from "../cgroups/pod-cgroups.ts";
 import { readConfig } from "../config.ts";
 import { LABEL } from "../container/names.ts";
 import { createKubelet, type Kubelet, type KubeletParts } from "../kubelet.ts";
@@ -88,6 +89,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
           void events.push({ pod: object.metadata.name ?? "", type, reason, message }),
         flush: () => Promise.resolve(),
       },
+      cgroups: noPodCgroups,
       handlers: { classOf: () => undefined, known: [] },
       services: () => options.services ?? [],
       admit: options.admit ?? (() => undefined),
