@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
 import { LABEL } from "../container/names.ts";
@@ -28,7 +29,7 @@ test("a container whose rule asks for it has all containers of its pod started o
       const attempt = labels[LABEL.attempt];
       made.push(`${labels[LABEL.container]}/${attempt}`);
       if (image === "init:1") return { exitAfterMs: 1 };
-      return image === "main:1" && attempt === "0" ? { exitAfterMs: 50, exitCode: 42 } : {};
+      return image === "main:1" && attempt === "0" ? { exitAfterMs: 400, exitCode: 42 } : {};
     },
   });
   await using node = await createHarness({ runtime, hollow: true });
@@ -64,4 +65,30 @@ test("a container whose rule asks for it has all containers of its pod started o
   // One sandbox served all the while.
   const all = await runtime.list({ [LABEL.podUid]: metadata.uid ?? "", [LABEL.type]: "sandbox" });
   expect(all).toHaveLength(1);
+});
+
+test("one that asks for it while the others are being started holds them back", async () => {
+  const made: string[] = [];
+  const runtime = createFakeRuntime({
+    before: (operation, name) =>
+      operation === "createContainer" && name.includes("_other_") ? sleep(50) : undefined,
+    behaviour: ({ image, labels }) => {
+      const attempt = labels[LABEL.attempt];
+      made.push(`${labels[LABEL.container]}/${attempt}`);
+      if (image === "init:1") return { exitAfterMs: 1 };
+      return image === "main:1" && attempt === "0" ? { exitAfterMs: 1, exitCode: 42 } : {};
+    },
+  });
+  await using node = await createHarness({ runtime, hollow: true });
+  node.run("p", {
+    ...spec,
+    containers: spec.containers.filter(({ name }) => name !== "done"),
+  });
+  const up = await node.client.until(
+    NAMESPACE,
+    "p",
+    (p) => p?.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true,
+  );
+  expect(up.status?.containerStatuses?.map((s) => s.restartCount)).toEqual([1, 0]);
+  expect(made).toEqual(["first/0", "side/0", "main/0", "other/0", "first/1", "side/1", "main/1"]);
 });

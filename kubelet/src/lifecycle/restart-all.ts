@@ -5,7 +5,7 @@ import { LABEL } from "../container/names.ts";
 import { endContainer } from "./end.ts";
 
 /** A container that ended in this sandbox, and has not been answered yet, asks for all to be started over. */
-const isAsked = (run: PodRun): boolean =>
+export const isStartOverAsked = (run: PodRun): boolean =>
   containersOf(run.pod).some(({ spec }) => {
     if (!spec.restartPolicyRules?.length) return false;
     const [newest] = instancesOf(run, spec.name);
@@ -19,7 +19,7 @@ const isAsked = (run: PodRun): boolean =>
 
 /** From the end of the container that asked until every container has an instance of the new time. */
 export const isStartingOver = (run: PodRun): boolean =>
-  isAsked(run) ||
+  isStartOverAsked(run) ||
   (run.startedOver.size > 0 &&
     containersOf(run.pod).some(({ spec, kind }) => {
       const [newest] = instancesOf(run, spec.name);
@@ -31,7 +31,7 @@ export const isStartingOver = (run: PodRun): boolean =>
  * init container again. Sandbox, address and volumes stay. Resolves to whether the plan has to wait.
  */
 export function startOver(run: PodRun): boolean {
-  if (!isAsked(run)) return false;
+  if (!isStartOverAsked(run)) return false;
   const running = runningInstances(run);
   if (running.length > 0) {
     const now = run.ctx.steady();

@@ -18,6 +18,7 @@ import {
 import { isNameTaken, RuntimeFailure, type ContainerSpec, type ImageInfo } from "../runtime/runtime.ts";
 import { watchHealth } from "./health.ts";
 import { runHook } from "./hooks.ts";
+import { isStartOverAsked } from "./restart-all.ts";
 
 /** How long after a failure to make a container it is tried again. */
 const RETRY_MS = 10_000;
@@ -132,7 +133,8 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   run.retryAt.delete(name);
   const [newest] = instancesOf(run, name);
   const prepared = await prepareContainer(run, container);
-  if (!prepared || isEnding(run)) return;
+  // Meanwhile another may have ended that wants all of them started over.
+  if (!prepared || isEnding(run) || isStartOverAsked(run)) return;
   if (newest?.state === "exited") ctx.restarts.next(restartKey(run, container), endedAt(run, newest));
   run.started.add(prepared.id);
   try {

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { messagePlace } from "../container/build.ts";
 import { LABEL, nodeLabels, podFullName } from "../container/names.ts";
 import { endContainer, endPod } from "../lifecycle/end.ts";
-import { startOver } from "../lifecycle/restart-all.ts";
+import { isStartOverAsked, startOver } from "../lifecycle/restart-all.ts";
 import { startContainer } from "../lifecycle/start.ts";
 import { attemptOf, planContainers, type Kill, type Plan } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
@@ -52,12 +52,13 @@ const earliest = (...times: (number | undefined)[]): number | undefined => {
 };
 
 /** A hook of an earlier container holds back the later ones. */
-const hookRuns = (run: PodRun): boolean => [...run.health.values()].some((h) => h.hook === "running");
+const hookRuns = (run: PodRun): boolean =>
+  [...run.health].some(([id, { hook }]) => hook === "running" && run.instances.get(id)?.state === "running");
 
 async function startAll(run: PodRun): Promise<void> {
   for (const spec of run.plan?.start ?? []) {
     const container = containersOf(run.pod).find((c) => c.spec.name === spec.name);
-    if (!container || hookRuns(run) || isEnding(run)) return;
+    if (!container || hookRuns(run) || isEnding(run) || isStartOverAsked(run)) return;
     await startContainer(run, container);
     await dropOld(run, container);
   }
