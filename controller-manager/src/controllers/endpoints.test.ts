@@ -51,6 +51,21 @@ test("a Service without pods has an empty slice, and loses its Endpoints with it
   await h.eventually("no Endpoints", async () => (await h.list(endpoints)).length === 0);
 });
 
+test("a pod without the named port is an endpoint without ports, and in no Endpoints", async () => {
+  await using h = await start();
+  await h.client.create(services, service());
+  await h.client.create(pods, {
+    metadata: { name: "a", namespace: NAMESPACE, labels: { app: "web" } },
+    spec: { containers: [{ name: "c", image: "nginx" }] },
+  });
+  const [slice] = await h.eventually("an endpoint", async () => {
+    const slices = await h.list(endpointSlices);
+    return slices[0]?.endpoints?.length === 1 && slices;
+  });
+  expect(slice?.ports ?? []).toEqual([]);
+  expect((await h.list(endpoints))[0]).not.toHaveProperty("subsets");
+});
+
 test("pods that are not ready are told apart, and wanted when the Service publishes them", async () => {
   await using h = await start(false);
   await h.client.create(services, service());

@@ -86,12 +86,10 @@ async function syncFamily(
   const backends = selectedPods(ctx, service).filter(
     (pod) => isBackend(pod, true) && addressesOf(pod, family).length > 0,
   );
-  const portless = (service.spec?.ports ?? []).length === 0;
-  const items = backends.flatMap((pod) => {
-    const ports = portsIn(pod, service);
-    if (ports.length === 0 && !portless) return [];
+  // A pod that has none of the named ports is one all the same: below a headless Service it has a name.
+  const items = backends.map((pod) => {
     const node = ctx.informers.for(nodes).get(pod.spec?.nodeName ?? "");
-    return [{ ports, endpoint: endpointOf(pod, service, node, family) }];
+    return { ports: portsIn(pod, service), endpoint: endpointOf(pod, service, node, family) };
   });
   const trigger = triggerTime(service, backends);
   await writeSlices(
