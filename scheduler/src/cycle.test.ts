@@ -46,7 +46,7 @@ describe("filters", () => {
     const cluster = clusterOf(
       makeNode("a", {}, { spec: { taints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }] } }),
     );
-    expect(place(cluster, makePod("p"))).toContain("1 node(s) had untolerated taint {gpu: yes}");
+    expect(place(cluster, makePod("p"))).toContain("1 node(s) had untolerated taint(s)");
     expect(
       place(cluster, makePod("q", { spec: { tolerations: [{ key: "gpu", operator: "Exists" }] } })),
     ).toBe("a");
@@ -215,7 +215,29 @@ describe("preemption", () => {
     expect(findPreemption(plugins, cluster, podInfo(important), refused(cluster, important), [])).toEqual({
       message:
         "0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.",
+      hopeless: true,
     });
+  });
+  test("room that is promised to one preempting pod is not promised to a second of the same rank", () => {
+    const cluster = clusterOf(makeNode("a", { cpu: "1" }), makeNode("b", { cpu: "1" }));
+    running(cluster, "cheap", "a", 1);
+    running(cluster, "dear", "b", 50);
+    const other = podInfo(makePod("other", { cpu: "1", spec: { priority: 100 } }));
+    cluster.nominate(other, "a");
+    const found = findPreemption(plugins, cluster, podInfo(important), refused(cluster, important), []);
+    expect("victims" in found && found.node.name).toBe("b");
+  });
+  test("a host port is freed as well as any other resource, and given back after the look", () => {
+    const ports = [{ containerPort: 80, hostPort: 8080 }];
+    const holding = (name: string, spec: object): Pod =>
+      makePod(name, { spec: { containers: [{ name: "c", image: "i", ports }], ...spec } });
+    const cluster = clusterOf(makeNode("a"));
+    cluster.setPod(holding("holder", { priority: 1, nodeName: "a" }));
+    const taker = holding("taker", { priority: 100 });
+    const refusal = refused(cluster, taker);
+    const found = findPreemption(plugins, cluster, podInfo(taker), refusal, []);
+    expect("victims" in found && found.victims.map((v) => v.pod.metadata.name)).toEqual(["holder"]);
+    expect(refused(cluster, taker).byNode.get("a")?.reasons).toEqual(refusal.byNode.get("a")?.reasons);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Cluster } from "./cluster.ts";
 import { CycleState, isUnfit, type Plugin, type Unfit } from "./framework.ts";
-import type { NodeInfo } from "./node-info.ts";
+import { addPod, removePod, type NodeInfo } from "./node-info.ts";
 import type { PodInfo } from "./pod-info.ts";
 
 /** Upstream's minFeasibleNodesToFind: small clusters are always looked at whole. */
@@ -44,7 +44,7 @@ export function filterNode(
 }
 
 /** Pods of the same or a higher priority that were promised this node count as if they ran there. */
-function withNominated(
+export function withNominated(
   plugins: readonly Plugin[],
   cluster: Cluster,
   pod: PodInfo,
@@ -71,10 +71,8 @@ export function occupy(
   by: 1 | -1,
   state: CycleState,
 ): void {
-  for (const name in other.requests)
-    node.requested[name] = (node.requested[name] ?? 0) + by * (other.requests[name] ?? 0);
-  if (by === 1) node.pods.set(other.uid, other);
-  else node.pods.delete(other.uid);
+  if (by === 1) addPod(node, other);
+  else removePod(node, other.uid);
   for (const plugin of plugins) plugin.simulate?.(pod, other, node, by, state);
 }
 

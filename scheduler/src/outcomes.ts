@@ -12,9 +12,12 @@ export interface Outcomes {
   unschedulable(
     pod: PodInfo,
     message: string,
+    /** The node promised to it now; "" takes an earlier promise back, undefined leaves it. */
     nominatedNode: string | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Takes back the promise of a node, which a pod of more importance needs. */
+  denominate(pod: PodInfo, signal: AbortSignal): Promise<void>;
   evict(victim: PodInfo, preemptor: PodInfo, nodeName: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -59,7 +62,8 @@ export function createOutcomes(
       events.record(pod.pod, "Warning", "FailedScheduling", message);
       const old = podCondition(pod.pod, "PodScheduled");
       const told = old?.status === "False" && old.reason === "Unschedulable" && old.message === message;
-      const nominated = nominatedNode !== undefined && nominatedNode !== pod.pod.status?.nominatedNodeName;
+      const nominated =
+        nominatedNode !== undefined && nominatedNode !== (pod.pod.status?.nominatedNodeName ?? "");
       if (told && !nominated) return;
       const condition = withCondition(pod.pod, {
         type: "PodScheduled",
@@ -69,10 +73,11 @@ export function createOutcomes(
       });
       await patchStatus(
         pod,
-        { conditions: [condition], ...(nominated ? { nominatedNodeName: nominatedNode } : {}) },
+        { conditions: [condition], ...(nominated ? { nominatedNodeName: nominatedNode || null } : {}) },
         signal,
       );
     },
+    denominate: (pod, signal) => patchStatus(pod, { nominatedNodeName: null }, signal),
     async evict(victim, preemptor, nodeName, signal) {
       const condition = withCondition(victim.pod, {
         type: "DisruptionTarget",

@@ -1,7 +1,7 @@
 import type { PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import type { Cluster } from "./cluster.ts";
-import { filterNode, occupy, type Refused } from "./cycle.ts";
+import { occupy, withNominated, type Refused } from "./cycle.ts";
 import { CycleState, isUnfit, type Plugin } from "./framework.ts";
 import type { NodeInfo } from "./node-info.ts";
 import type { PodInfo } from "./pod-info.ts";
@@ -10,9 +10,11 @@ export interface Preemption {
   readonly node: NodeInfo;
   readonly victims: readonly PodInfo[];
 }
-/** The part of the event that says why nobody was evicted. */
 export interface NoPreemption {
+  /** The part of the event that says why nobody was evicted. */
   readonly message: string;
+  /** No node would do even with evictions, so a promise made earlier is void. */
+  readonly hopeless: boolean;
 }
 
 interface Candidate extends Preemption {
@@ -51,17 +53,23 @@ function splitByBudget(
   return { violating, others };
 }
 
+interface Search {
+  readonly plugins: readonly Plugin[];
+  readonly cluster: Cluster;
+  readonly pod: PodInfo;
+  readonly state: CycleState;
+  readonly budgets: readonly PodDisruptionBudget[];
+}
+
 /** Removes all pods of lower priority, then puts back as many as fit, the most important first. Leaves the node as it was. */
 function selectVictims(
-  plugins: readonly Plugin[],
-  pod: PodInfo,
+  { plugins, cluster, pod, state, budgets }: Search,
   node: NodeInfo,
-  state: CycleState,
-  budgets: readonly PodDisruptionBudget[],
 ): Candidate | undefined {
   const lower = [...node.pods.values()].filter((p) => p.priority < pod.priority);
   if (lower.length === 0) return undefined;
-  const fits = (): boolean => filterNode(plugins, pod, node, state) === undefined;
+  // A node whose room is promised to a pod that preempted for it is no candidate for another.
+  const fits = (): boolean => withNominated(plugins, cluster, pod, node, state) === undefined;
   for (const victim of lower) occupy(plugins, pod, victim, node, -1, state);
   const victims: PodInfo[] = [];
   let violations = 0;
@@ -131,13 +139,15 @@ export function findPreemption(
         (pod.pod.spec?.preemptionPolicy === "Never"
           ? "preemptionPolicy=Never."
           : "terminating pod on the nominated node."),
+      hopeless: false,
     };
   const say = (notHelpful: number, noVictims: number): NoPreemption => {
     const parts = [
       ...(noVictims ? [`${noVictims} No preemption victims found for incoming pod`] : []),
       ...(notHelpful ? [`${notHelpful} Preemption is not helpful for scheduling`] : []),
     ];
-    return { message: `0/${total} nodes are available: ${parts.toSorted().join(", ")}.` };
+    const message = `0/${total} nodes are available: ${parts.toSorted().join(", ")}.`;
+    return { message, hopeless: true };
   };
   if (refused.whole) return say(total, 0);
   const state = new CycleState();
@@ -148,7 +158,7 @@ export function findPreemption(
     const node = cluster.node(name);
     if (!node || !unfit.preemptable) continue;
     helpful += 1;
-    const candidate = selectVictims(plugins, pod, node, state, budgets);
+    const candidate = selectVictims({ plugins, cluster, pod, state, budgets }, node);
     if (candidate && (!best || better(candidate, best))) best = candidate;
   }
   return best ?? say(total - helpful, helpful);

@@ -14,7 +14,7 @@ import { createDeviceAccess } from "./device-access.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { defaultProfile } from "./plugins/index.ts";
 import { podInfo, type PodInfo } from "./pod-info.ts";
-import { findPreemption } from "./preemption.ts";
+import { findPreemption, type Preemption } from "./preemption.ts";
 import { createSchedulingQueue, type QueuedPod } from "./queue.ts";
 import { createVolumeAccess } from "./volume-access.ts";
 
@@ -135,25 +135,30 @@ export function createScheduler(options: SchedulerOptions) {
     const preemption =
       refused.total > 0 ? findPreemption(plugins, cluster, info, refused, [...budgets.list()]) : undefined;
     if (preemption && "victims" in preemption) {
-      cluster.nominate(info, preemption.node.name);
-      void preempt(info, preemption.node.name, preemption.victims, message);
+      void preempt(info, preemption, message);
       return;
     }
+    if (preemption?.hopeless) cluster.clearNomination(info.uid);
     const full = preemption ? `${message} preemption: ${preemption.message}` : message;
     outcomes
-      .unschedulable(info, full, undefined, signal)
+      .unschedulable(info, full, preemption?.hopeless ? "" : undefined, signal)
       .catch((error: unknown) => reportUnlessGone(info, error));
   }
 
-  async function preempt(
-    info: PodInfo,
-    nodeName: string,
-    victims: readonly PodInfo[],
-    message: string,
-  ): Promise<void> {
+  async function preempt(info: PodInfo, { node, victims }: Preemption, message: string): Promise<void> {
+    const { name: nodeName } = node;
+    cluster.nominate(info, nodeName);
     const notice = outcomes.unschedulable(info, message, nodeName, signal);
-    const evictions = victims.map((victim) => outcomes.evict(victim, info, nodeName, signal));
-    for (const result of await Promise.allSettled([notice, ...evictions]))
+    const evictions = victims
+      .filter((victim) => victim.pod.metadata.deletionTimestamp === undefined)
+      .map((victim) => outcomes.evict(victim, info, nodeName, signal));
+    // Pods of less importance that were promised this node no longer fit there.
+    const outdone = [...cluster.nominated.values()].filter(
+      (n) => n.nodeName === nodeName && n.info.priority < info.priority,
+    );
+    for (const loser of outdone) cluster.clearNomination(loser.info.uid);
+    const losses = outdone.map((loser) => outcomes.denominate(loser.info, signal));
+    for (const result of await Promise.allSettled([notice, ...evictions, ...losses]))
       if (result.status === "rejected") reportUnlessGone(info, result.reason);
   }
 
@@ -162,6 +167,14 @@ export function createScheduler(options: SchedulerOptions) {
   };
 
   const isOurs = (pod: Pod): boolean => (pod.spec?.schedulerName ?? name) === name;
+
+  /** A promise outlives the scheduler that made it, and others may make one or take it back. */
+  function followPromise(info: PodInfo, pod: Pod, old: Pod | undefined): void {
+    const promised = pod.status?.nominatedNodeName;
+    if (promised === old?.status?.nominatedNodeName) return;
+    if (promised) cluster.nominate(info, promised);
+    else cluster.clearNomination(info.uid);
+  }
 
   function onPod(pod: Pod, old: Pod | undefined): void {
     const info = podInfo(pod);
@@ -174,6 +187,7 @@ export function createScheduler(options: SchedulerOptions) {
       cluster.clearNomination(info.uid);
       queue.remove(info.uid);
     } else if (!cluster.isAssumed(info.uid)) {
+      followPromise(info, pod, old);
       queue.add(info);
       if (old?.spec?.schedulingGates?.length && !pod.spec?.schedulingGates?.length)
         queue.onEvent({ kind: "gates-removed" });

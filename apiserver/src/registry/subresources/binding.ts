@@ -96,7 +96,9 @@ function assign(pod: Pod, { metadata, target }: Binding, now: Date): void {
     lastTransitionTime: timestamp(now),
   };
   const others = (pod.status?.conditions ?? []).filter((c) => c.type !== "PodScheduled");
-  pod.status = { ...pod.status, conditions: [...others, condition] };
+  // A promise of a node is kept, or void, once the pod has one (KEP-5278).
+  const { nominatedNodeName: _promise, ...status } = pod.status ?? {};
+  pod.status = { ...status, conditions: [...others, condition] };
 }
 
 const bindingConflict = (name: string, why: string) =>
