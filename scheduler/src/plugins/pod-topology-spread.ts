@@ -23,31 +23,18 @@ interface Constraint {
 /** The selector of the Services and the controller a pod belongs to, for pods without constraints of their own. */
 export type DefaultSelector = (pod: PodInfo) => Selector | undefined;
 
-function parse(pod: PodInfo, c: TopologySpreadConstraint): Constraint {
-  // matchLabelKeys: the pod's own values of these keys are part of the selector (KEP-3243).
-  const expressions = (c.matchLabelKeys ?? []).flatMap((key) => {
-    const value = pod.labels[key];
-    return value === undefined ? [] : [{ key, operator: "In", values: [value] }];
-  });
-  return {
-    maxSkew: c.maxSkew,
-    key: c.topologyKey,
-    selector: c.labelSelector
-      ? selectorFromObject({
-          ...c.labelSelector,
-          matchExpressions: [...(c.labelSelector.matchExpressions ?? []), ...expressions],
-        })
-      : nothing,
-    minDomains: c.minDomains ?? 1,
-    honorAffinity: (c.nodeAffinityPolicy ?? "Honor") === "Honor",
-    honorTaints: c.nodeTaintsPolicy === "Honor",
-  };
-}
+/** What `matchLabelKeys` mean the API server has written into the selector. */
+const parse = (c: TopologySpreadConstraint): Constraint => ({
+  maxSkew: c.maxSkew,
+  key: c.topologyKey,
+  selector: c.labelSelector ? selectorFromObject(c.labelSelector) : nothing,
+  minDomains: c.minDomains ?? 1,
+  honorAffinity: (c.nodeAffinityPolicy ?? "Honor") === "Honor",
+  honorTaints: c.nodeTaintsPolicy === "Honor",
+});
 
 const own = (pod: PodInfo, when: string): Constraint[] =>
-  (pod.pod.spec?.topologySpreadConstraints ?? [])
-    .filter((c) => c.whenUnsatisfiable === when)
-    .map((c) => parse(pod, c));
+  (pod.pod.spec?.topologySpreadConstraints ?? []).filter((c) => c.whenUnsatisfiable === when).map(parse);
 
 /** Whether a node's pods count for a constraint (KEP-3094). */
 const counted = (pod: PodInfo, node: NodeInfo, c: Constraint): boolean =>

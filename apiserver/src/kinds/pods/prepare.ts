@@ -1,9 +1,11 @@
 import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import type { WriteContext } from "../../registry/kind.ts";
+import { applyLabelKeys } from "./label-keys.ts";
 import { qosClass } from "../shared/pod/resources.ts";
 
 /** A new pod is pending, whatever status came with it. */
 export function preparePodForCreate(pod: Pod, ctx: WriteContext): void {
+  applyLabelKeys(pod);
   const gated = (pod.spec?.schedulingGates ?? []).length > 0;
   pod.status = {
     phase: "Pending",
