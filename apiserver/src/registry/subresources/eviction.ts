@@ -1,6 +1,6 @@
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Eviction, PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
-import { badRequest, internalError } from "@coracle/shared/errors.ts";
+import { ApiError, badRequest } from "@coracle/shared/errors.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import type { ApiResponse } from "../../request.ts";
 import { admitMutate, admitValidate } from "../admission.ts";
@@ -115,7 +115,10 @@ function markEvicted(pod: Pod, now: Date): void {
 async function agree(registry: Registry, pod: Pod, dryRun: boolean): Promise<void> {
   const [budget, ...others] = budgetsOf(registry, pod);
   if (others.length > 0) {
-    throw internalError(
+    // Upstream gives no reason here, and clients print the sentence as it is.
+    throw new ApiError(
+      500,
+      "",
       "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
     );
   }

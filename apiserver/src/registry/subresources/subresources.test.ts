@@ -33,6 +33,14 @@ describe("binding", () => {
     expect((await bind(api, "", "p")).body).toMatchObject({ code: 422 });
   });
 
+  it("settles the promise of a node that preemption had made", async () => {
+    await using api = await startInProcess();
+    await makePod(api);
+    await rawPatch(api, "merge", `${pods}/p/status`, { status: { nominatedNodeName: "node-2" } });
+    await bind(api, "node-1");
+    expect((await raw(api, "GET", `${pods}/p`)).body["status"]).not.toHaveProperty("nominatedNodeName");
+  });
+
   it("is also served as a resource of its own", async () => {
     await using api = await startInProcess();
     await makePod(api);
@@ -171,6 +179,21 @@ describe("eviction", () => {
     });
     expect(refused.status).toBe(409);
     expect((await raw(api, "GET", `${pods}/p`)).body).toEqual(before);
+  });
+
+  it("cannot serve two budgets, and says so without a reason, as upstream", async () => {
+    await using api = await startInProcess();
+    await run(api, "p");
+    for (const name of ["a", "b"])
+      await raw(api, "POST", budgets, {
+        body: { metadata: { name }, spec: { minAvailable: 0, selector: { matchLabels: { app: "a" } } } },
+      });
+    const { status, body } = await evict(api);
+    expect([status, "reason" in body, (body as { message?: string }).message]).toEqual([
+      500,
+      false,
+      "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+    ]);
   });
 
   it("asks the budget, and charges it", async () => {
