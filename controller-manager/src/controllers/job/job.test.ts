@@ -171,10 +171,19 @@ test("suspending takes the pods away, which is no failure of theirs, resuming br
   expect(status?.startTime).toBeDefined();
 });
 
-test("pods of a Job that is gone are held by no finalizer, though they still name it", async () => {
+test("a Job's pods are let go when it is gone, also when another one has its name by then", async () => {
   await using h = await start();
-  await h.client.create(jobs, job({ completions: 2, parallelism: 2 }));
-  await h.eventually("two pods", async () => (await h.list(pods)).length === 2);
-  await h.client.delete(jobs, at, { propagationPolicy: "Background" });
-  await h.eventually("they are free", async () => !(await h.list(pods)).some(isTracked));
+  const background = { propagationPolicy: "Background" } as const;
+  const first = await h.client.create(jobs, job({ parallelism: 2 }));
+  await h.eventually("two pods", async () => (await h.client.get(jobs, at)).status?.active === 2);
+  await h.client.delete(jobs, at, background);
+  await h.client.create(jobs, job({}));
+  const ownedBy = (p: Pod): string | undefined => p.metadata.ownerReferences?.[0]?.uid;
+  await h.eventually("the first one's pods are free", async () => {
+    const all = await h.list(pods);
+    const firsts = all.filter((p) => ownedBy(p) === first.metadata.uid);
+    return firsts.length === 2 && firsts.every((p) => !isTracked(p)) && all.length === 3;
+  });
+  await h.client.delete(jobs, at, background);
+  await h.eventually("all are free", async () => (await h.list(pods)).every((p) => !isTracked(p)));
 });

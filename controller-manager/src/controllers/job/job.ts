@@ -9,7 +9,6 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { selectorFromObject, type Selector } from "@coracle/shared/meta/labels.ts";
 import { keyOf } from "@coracle/shared/meta/object.ts";
-import { controllerOf } from "@coracle/shared/meta/owners.ts";
 import { isPodReady } from "@coracle/shared/meta/pods.ts";
 import { findCondition, isTrue, setCondition, timestamp } from "../../conditions.ts";
 import { createExpectations } from "../../expectations.ts";
@@ -21,8 +20,9 @@ import { createRetries } from "./backoff.ts";
 import { deadlineLeft, endingOf, isFinished, type Ending } from "./decide.ts";
 import { managePods, removePods } from "./manage.ts";
 import type { JobMemory } from "./memory.ts";
-import { FINALIZER, isTracked } from "./pods.ts";
+import { FINALIZER } from "./pods.ts";
 import { stateOf, type JobState } from "./state.ts";
+import { indexTracked, strayKeys, strays } from "./strays.ts";
 import {
   createTracking,
   releasePod,
@@ -32,8 +32,6 @@ import {
   writeStatus,
 } from "./tracking.ts";
 
-/** Index of the pods that a Job's finalizer holds, by the Job's key. */
-const TRACKED = "tracked";
 const OURS = "kubernetes.io/job-controller";
 const selectorFor = (job: Job): Selector => selectorFromObject(job.spec?.selector);
 
@@ -47,28 +45,29 @@ export function jobController(): Controller {
     watches: [
       {
         resource: pods,
-        keys: (pod, old, ctx) => keysOfOrphan(pod, old, ctx.informers.for(jobs), selectorFor),
+        keys: (pod, old, ctx) => [
+          ...keysOfOrphan(pod, old, ctx.informers.for(jobs), selectorFor),
+          ...strayKeys(pod),
+        ],
       },
     ],
     setup(ctx) {
       const expectations = createExpectations(() => ctx.clock.now());
       indexByController(ctx.informers.for(pods));
+      indexTracked(ctx.informers.for(pods));
       indexByNamespace(ctx.informers.for(jobs));
-      ctx.informers.for(pods).addIndex(TRACKED, (pod) => {
-        const owner = controllerOf(pod);
-        return owner?.kind === "Job" && isTracked(pod) ? [`${pod.metadata.namespace}/${owner.name}`] : [];
-      });
       observePods(ctx, expectations, jobs);
       memory = { expectations, tracking: createTracking(ctx), retries: createRetries() };
     },
     async reconcile(key, ctx): Promise<Result> {
       const job = ctx.informers.for(jobs).get(key);
+      await releaseStrays(ctx, memory, key, job);
       if (!job) {
         memory.expectations.forget(key);
         memory.retries.forget(key);
-        return releaseOrphans(ctx, memory, key);
+        memory.tracking.forget(key);
+        return undefined;
       }
-      await releaseStrays(ctx, memory, key, job);
       // Decisions rest on the counts in the status: one from before our own last write would count pods as not done.
       if (memory.tracking.isStale(job)) return undefined;
       if (job.spec?.managedBy !== undefined && job.spec.managedBy !== OURS) return undefined;
@@ -77,25 +76,15 @@ export function jobController(): Controller {
   });
 }
 
-/** Pods whose Job is gone will never be counted: nothing must hold them. */
-async function releaseOrphans(ctx: ControllerContext, memory: JobMemory, key: string): Promise<undefined> {
-  await releaseStrays(ctx, memory, key, undefined);
-  const [namespace] = key.split("/");
-  for (const pod of ctx.informers.for(pods).byIndex("controller", `orphan:${namespace}`))
-    if (isTracked(pod)) await releasePod(ctx, memory.tracking, key, pod);
-  memory.tracking.forget(key);
-  return undefined;
-}
-
-/** Pods of a Job of this name that is no more, which the garbage collector has yet to delete or has deleted in vain. */
+/** Pods whose Job is gone, or has given its name to another one, will never be counted: nothing must hold them. */
 async function releaseStrays(
   ctx: ControllerContext,
   memory: JobMemory,
   key: string,
   job: Job | undefined,
 ): Promise<void> {
-  for (const pod of ctx.informers.for(pods).byIndex(TRACKED, key))
-    if (controllerOf(pod)?.uid !== job?.metadata.uid) await releasePod(ctx, memory.tracking, key, pod);
+  for (const pod of strays(ctx.informers.for(pods), key, job))
+    await releasePod(ctx, memory.tracking, key, pod);
 }
 
 async function sync(ctx: ControllerContext, memory: JobMemory, job: Job, key: string): Promise<Result> {
