@@ -21,6 +21,12 @@ export interface History {
 
 export const emptyHistory: History = { recommendations: [], ups: [], downs: [] };
 
+/** What is known at the first look: the present size stands for what was recommended before, so that nothing shrinks at once. */
+export const firstHistory = (now: number, current: number): History => ({
+  ...emptyHistory,
+  recommendations: [{ at: now, replicas: current }],
+});
+
 interface Rules {
   readonly stabilizationWindowSeconds: number;
   readonly selectPolicy: string;
@@ -156,7 +162,11 @@ function applyPolicies(input: LimitInput): Bounded {
 const choose = (rules: Rules, largest: boolean, values: readonly number[]): number =>
   (rules.selectPolicy === "Min") === largest ? Math.min(...values) : Math.max(...values);
 
+/** Without any `behavior`, growth is bounded as it was before there was one: to the double, but four at once always. */
+const plainUpLimit = (current: number): number => Math.max(2 * current, 4);
+
 function upLimit({ spec, current, history, now }: LimitInput): number {
+  if (!spec.behavior) return plainUpLimit(current);
   const rules = rulesOf(spec.behavior?.scaleUp, UP);
   if (rules.selectPolicy === "Disabled") return current;
   const values = rules.policies.map((p: HPAScalingPolicy) => {

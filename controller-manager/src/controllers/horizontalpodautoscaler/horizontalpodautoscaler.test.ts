@@ -5,7 +5,7 @@ import { deployments, horizontalPodAutoscalers } from "@coracle/shared/api/resou
 import { NAMESPACE, startHarness } from "../../testing/harness.ts";
 import { calculate } from "./calculate.ts";
 import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler.ts";
-import { emptyHistory, limit, remember, type History } from "./behavior.ts";
+import { emptyHistory, firstHistory, limit, remember, type History } from "./behavior.ts";
 
 const now = Date.parse("2026-11-23T12:00:00Z");
 const old = "2026-11-23T11:00:00Z";
@@ -68,6 +68,10 @@ test("by default it at most doubles, or adds four, in fifteen seconds", () => {
     limit({ spec: spec(), current, desired: 100, history: emptyHistory, now }).replicas;
   expect(at(1)).toBe(5);
   expect(at(10)).toBe(20);
+  const { behavior: _none, ...plain } = spec();
+  const plainly = (current: number) =>
+    limit({ spec: plain, current, desired: 100, history: emptyHistory, now }).replicas;
+  expect([plainly(1), plainly(3)]).toEqual([4, 6]);
   expect(limit({ spec: spec({}, 1, 7), current: 6, desired: 9, history: emptyHistory, now })).toMatchObject({
     replicas: 7,
     limited: { status: "True", reason: "TooManyReplicas" },
@@ -80,6 +84,13 @@ test("it shrinks to the highest recommendation of the last five minutes", () => 
   history = remember(history, now - 200_000, 8, undefined);
   const result = limit({ spec: spec(), current: 10, desired: 2, history, now });
   expect(result).toMatchObject({ replicas: 8, stabilized: "down" });
+});
+
+test("an autoscaler that has just begun does not shrink its target before its window has passed", () => {
+  const history = firstHistory(now, 10);
+  const after = (ms: number) => limit({ spec: spec(), current: 10, desired: 2, history, now: now + ms });
+  expect(after(15_000)).toMatchObject({ replicas: 10, stabilized: "down" });
+  expect(after(301_000).replicas).toBe(2);
 });
 
 test("a disabled direction never changes the size", () => {

@@ -17,7 +17,7 @@ import { setCondition, timestamp } from "../../conditions.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
 import { messageOf } from "../../pods/control.ts";
 import { readScale, writeScale, type FoundScale } from "../../scale.ts";
-import { emptyHistory, limit, remember, type History } from "./behavior.ts";
+import { firstHistory, limit, remember, type History } from "./behavior.ts";
 import { MetricError, propose, type Figures } from "./metrics.ts";
 
 /** Usage is measured about every fifteen seconds, so looking more often shows nothing new. */
@@ -45,7 +45,8 @@ export function horizontalPodAutoscalerController(): Controller {
       if (left > 0) return { requeueAfterMs: left };
       looked.set(key, { at: ctx.clock.now(), generation });
       const pass = new Pass(ctx, hpa);
-      histories.set(key, await autoscale(pass, histories.get(key) ?? emptyHistory));
+      const history = await autoscale(pass, histories.get(key));
+      if (history) histories.set(key, history);
       await writeStatus(pass);
       return { requeueAfterMs: PERIOD_MS };
     },
@@ -76,7 +77,7 @@ class Pass {
   }
 }
 
-async function autoscale(pass: Pass, history: History): Promise<History> {
+async function autoscale(pass: Pass, known: History | undefined): Promise<History | undefined> {
   const { ctx, hpa } = pass;
   const { namespace = "" } = hpa.metadata;
   let found: FoundScale;
@@ -87,7 +88,7 @@ async function autoscale(pass: Pass, history: History): Promise<History> {
     ctx.events.record(hpa, "Warning", "FailedGetScale", messageOf(error));
     const message = `the HPA controller was unable to get the target's current scale: ${messageOf(error)}`;
     pass.say("AbleToScale", "False", "FailedGetScale", message);
-    return history;
+    return known;
   }
   pass.say(
     "AbleToScale",
@@ -98,6 +99,7 @@ async function autoscale(pass: Pass, history: History): Promise<History> {
   const current = found.scale.spec?.replicas ?? 0;
   pass.current = found.scale.status?.replicas ?? current;
   pass.desired = current;
+  const history = known ?? firstHistory(ctx.clock.now(), current);
   if (current === 0 && (hpa.spec.minReplicas ?? 1) !== 0) {
     pass.say(
       "ScalingActive",
@@ -159,9 +161,11 @@ async function recommend(
   const specs = hpa.spec.metrics ?? [];
   let best: { replicas: number; description: string } | undefined;
   let failure: MetricError | undefined;
+  let invalid = 0;
   const figures = await figuresOf(pass, found, current).catch((error: unknown) => {
     ctx.signal.throwIfAborted();
     failure = new MetricError("FailedGetResourceMetric", messageOf(error));
+    invalid = specs.length;
     return undefined;
   });
   for (const metric of figures ? specs : []) {
@@ -171,6 +175,7 @@ async function recommend(
       if (!best || proposal.replicas > best.replicas) best = proposal;
     } catch (error) {
       if (!(error instanceof MetricError)) throw error;
+      invalid += 1;
       failure ??= error;
     }
   }
@@ -180,7 +185,7 @@ async function recommend(
       hpa,
       "Warning",
       "FailedComputeMetricsReplicas",
-      `invalid metrics (1 invalid out of ${specs.length}), first error is: ${failure.message}`,
+      `invalid metrics (${invalid} invalid out of ${specs.length}), first error is: ${failure.whole}`,
     );
     pass.say(
       "ScalingActive",

@@ -26,9 +26,12 @@ export interface Proposal {
 
 export class MetricError extends Error {
   readonly reason: string;
-  constructor(reason: string, message: string) {
+  /** The message with what it was for: `failed to get cpu resource metric value: …`. */
+  readonly whole: string;
+  constructor(reason: string, message: string, purpose?: string) {
     super(message);
     this.reason = reason;
+    this.whole = purpose === undefined ? message : `failed to get ${purpose} metric value: ${message}`;
   }
 }
 
@@ -73,6 +76,7 @@ export function propose(hpa: HorizontalPodAutoscaler, metric: MetricSpec, figure
     throw new MetricError(
       reason,
       `unable to get ${metric.type.toLowerCase()} metric: unable to fetch metrics from the custom or external metrics API: no such API is registered`,
+      metric.external ? `${metric.external.metric.name} external` : metric.type.toLowerCase(),
     );
   throw new MetricError(
     "InvalidMetricSourceType",
@@ -94,12 +98,18 @@ function evaluate(
   { pods, metrics, current, now }: Figures,
 ): Evaluated {
   const failure = container === undefined ? "FailedGetResourceMetric" : "FailedGetContainerResourceMetric";
+  const purpose = container === undefined ? `${resource} resource` : `${container} container`;
   const byUtilization = target.averageUtilization !== undefined;
+  const refuse = (why: string): MetricError =>
+    new MetricError(
+      failure,
+      `failed to get ${resource} ${byUtilization ? "utilization" : "usage"}: ${why}`,
+      purpose,
+    );
   const usage = usageOf(metrics, resource, container);
   if (usage.size === 0)
-    throw new MetricError(
-      failure,
-      `failed to get ${resource} utilization: unable to get metrics for resource ${resource}: no metrics returned from resource metrics API`,
+    throw refuse(
+      `unable to get metrics for resource ${resource}: no metrics returned from resource metrics API`,
     );
   const wanted = byUtilization
     ? (target.averageUtilization ?? 0)
@@ -118,7 +128,7 @@ function evaluate(
       },
     };
   } catch (error) {
-    throw new MetricError(failure, `failed to get ${resource} utilization: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
 }
 
