@@ -70,3 +70,28 @@ test("a due CronJob makes one Job, owned and listed as active", async () => {
   });
   expect(c.status?.active?.[0]?.uid).toBe(job.metadata.uid);
 });
+
+test("a Job that somebody made in the CronJob's name is reported and not counted as active", async () => {
+  await using h = await startHarness({ controllers: [cronJobController()] });
+  const made = await h.client.create(cronJobs, cron("0 0 1 1 *"));
+  await h.client.create(jobs, {
+    metadata: {
+      name: "by-hand",
+      namespace: NAMESPACE,
+      ownerReferences: [
+        {
+          apiVersion: "batch/v1",
+          kind: "CronJob",
+          name: "tick",
+          uid: made.metadata.uid ?? "",
+          controller: true,
+        },
+      ],
+    },
+    spec: { ...made.spec.jobTemplate.spec, template: made.spec.jobTemplate.spec?.template ?? {} },
+  });
+  const said = "UnexpectedJob Saw a job that the controller did not create or forgot: by-hand";
+  await h.eventually("it is reported", () => Promise.resolve(h.events.includes(said)));
+  const now = await h.client.get(cronJobs, { name: "tick", namespace: NAMESPACE });
+  expect(now.status?.active).toBeUndefined();
+});

@@ -15,6 +15,7 @@ import { controlledBy, indexByController } from "../../ownership/index-by.ts";
 import { messageOf, namespaceTerminating } from "../../pods/control.ts";
 import { isFinished } from "../job/decide.ts";
 import { dueAt, parseSchedule, ScheduleError } from "./schedule.ts";
+import { trackJobs } from "./track.ts";
 
 const SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /** Woken a little after the full minute, so that a timer that is early does not look in vain. */
@@ -28,10 +29,10 @@ export const cronJobController = (): Controller =>
     owns: [jobs],
     setup: (ctx) => indexByController(ctx.informers.for(jobs)),
     async reconcile(key, ctx): Promise<Result> {
-      const cronJob = ctx.informers.for(cronJobs).get(key);
-      if (!cronJob) return undefined;
-      const owned = [...controlledBy(ctx.informers.for(jobs), cronJob.metadata.uid ?? "")];
-      const status = trackJobs(ctx, cronJob, owned);
+      const cached = ctx.informers.for(cronJobs).get(key);
+      if (!cached) return undefined;
+      const owned = [...controlledBy(ctx.informers.for(jobs), cached.metadata.uid ?? "")];
+      const { cronJob, status } = await trackJobs(ctx, cached, owned);
       const run: Run = { ctx, cronJob, owned, status };
       try {
         return await schedule(run);
@@ -58,34 +59,6 @@ const referenceTo = (job: Job): ObjectReference => ({
   uid: job.metadata.uid,
   resourceVersion: job.metadata.resourceVersion,
 });
-
-/** The list of active Jobs and the last success, from the Jobs there are. */
-function trackJobs(ctx: ControllerContext, cronJob: CronJob, owned: readonly Job[]): CronJobStatus {
-  let active = cronJob.status?.active ?? [];
-  let lastSuccessfulTime = cronJob.status?.lastSuccessfulTime;
-  for (const job of owned) {
-    const listed = active.some((ref) => ref.uid === job.metadata.uid);
-    if (listed && isFinished(job)) {
-      active = active.filter((ref) => ref.uid !== job.metadata.uid);
-      const how = isTrue(job.status?.conditions, "Complete") ? "Complete" : "Failed";
-      ctx.events.record(
-        cronJob,
-        "Normal",
-        "SawCompletedJob",
-        `Saw completed job: ${job.metadata.name}, condition: ${how}`,
-      );
-    } else if (!listed && !isFinished(job)) active = [...active, referenceTo(job)];
-    const completed = isTrue(job.status?.conditions, "Complete") ? job.status?.completionTime : undefined;
-    if (completed !== undefined && (lastSuccessfulTime === undefined || completed > lastSuccessfulTime))
-      lastSuccessfulTime = completed;
-  }
-  active = active.filter((ref) => owned.some((job) => job.metadata.uid === ref.uid));
-  return {
-    ...cronJob.status,
-    active: active.length > 0 ? active : undefined,
-    lastSuccessfulTime,
-  };
-}
 
 async function schedule(run: Run): Promise<Result> {
   const { ctx, cronJob } = run;
