@@ -5,10 +5,12 @@ import { controllerRevisions, type Resource } from "@coracle/shared/api/resource
 import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
+import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
 import { controllerOf, controllerReferenceTo } from "@coracle/shared/meta/owners.ts";
 import { semanticEqual } from "../canonical.ts";
 import { claim } from "../ownership/claim.ts";
 import { claimable } from "../ownership/index-by.ts";
+import { refersTo } from "../ownership/refs.ts";
 import { hashOf } from "./hash.ts";
 
 /** The ControllerRevisions of a DaemonSet or StatefulSet: one for each pod template it has had. */
@@ -26,6 +28,8 @@ export interface History {
   readonly current: ControllerRevision;
   /** The others, oldest first. */
   readonly old: readonly ControllerRevision[];
+  /** Those of `old` that have the present template too. */
+  readonly duplicates: readonly ControllerRevision[];
   /** Set when a name was taken by another template: to be stored in the owner's status. */
   readonly collisionCount: number | undefined;
 }
@@ -72,18 +76,20 @@ export async function syncHistory<T extends Historied>(
   );
   const sorted = revisions.toSorted(byRevision);
   const data = revisionData(owner.spec?.template ?? {});
-  const equal = sorted.filter((r) => semanticEqual(r.data, data)).at(-1);
+  const alike = sorted.filter((r) => semanticEqual(r.data, data));
+  const equal = alike.at(-1);
   const others = sorted.filter((r) => r !== equal);
   const next = (others.at(-1)?.revision ?? 0) + 1;
   if (!equal) {
     const made = await createRevision(ctx, owner, resource, { data, revision: next, label });
-    return { ...made, old: others };
+    return { ...made, old: others, duplicates: [] };
   }
   const current =
     equal.revision >= next
       ? equal
       : await ctx.client.update(controllerRevisions, { ...equal, revision: next }, { signal: ctx.signal });
-  return { current, old: others, collisionCount: owner.status?.collisionCount };
+  const duplicates = alike.slice(0, -1);
+  return { current, old: others, duplicates, collisionCount: owner.status?.collisionCount };
 }
 
 interface NewRevision {
@@ -140,12 +146,29 @@ export async function trimHistory(
   limit: number,
 ): Promise<void> {
   const idle = old.filter((r) => !live.has(hashLabelOf(r)) && !live.has(r.metadata.name ?? ""));
-  for (const revision of idle.slice(0, Math.max(0, idle.length - limit))) {
-    const { name = "", namespace } = revision.metadata;
-    await ctx.client
-      .delete(controllerRevisions, { name, namespace }, { signal: ctx.signal })
-      .catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-  }
+  for (const revision of idle.slice(0, Math.max(0, idle.length - limit))) await deleteRevision(ctx, revision);
+}
+
+export async function deleteRevision(ctx: ControllerContext, revision: ControllerRevision): Promise<void> {
+  const { name = "", namespace } = revision.metadata;
+  await ctx.client
+    .delete(controllerRevisions, { name, namespace }, { signal: ctx.signal })
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
+}
+
+/** A revision that arrives is the owner's own work; one that is changed or deleted is not, and its owner looks again. */
+export function keysOfRevision(
+  revision: KubeObject,
+  old: KubeObject | undefined,
+  ctx: ControllerContext,
+  owner: Resource<unknown>,
+): string[] {
+  const arrived = !old && ctx.informers.for(controllerRevisions).get(keyOf(revision)) !== undefined;
+  if (arrived) return [];
+  return [revision, old].flatMap((state) => {
+    const ref = state && controllerOf(state);
+    return ref && refersTo(ref, owner) ? [`${revision.metadata.namespace}/${ref.name}`] : [];
+  });
 }

@@ -128,3 +128,35 @@ test("replacing never takes more available pods away than may be unavailable", (
     ),
   );
 });
+
+test("a second revision of the same template takes the first one's pods over as they are", async () => {
+  await using h = await start(2);
+  await h.client.create(daemonSets, agent());
+  await settled(h, 2);
+  const uids = async (): Promise<Set<string | undefined>> =>
+    new Set((await h.list(pods)).map((p) => p.metadata.uid));
+  const before = await uids();
+  const first = (await h.list(controllerRevisions))[0];
+  const { ownerReferences, labels } = first?.metadata ?? {};
+  await h.client.create(controllerRevisions, {
+    metadata: {
+      name: "agent-again",
+      namespace: NAMESPACE,
+      ...(ownerReferences ? { ownerReferences } : {}),
+      labels: { ...labels, "controller-revision-hash": "again" },
+    },
+    ...(first?.data ? { data: first.data } : {}),
+    revision: 2,
+  });
+  await h.client.patch(daemonSets, at, {
+    type: "merge",
+    body: { metadata: { annotations: { look: "now" } } },
+  });
+  await h.eventually("one revision", async () => (await h.list(controllerRevisions)).length === 1);
+  await settled(h, 2);
+  expect(await uids()).toEqual(before);
+  expect((await h.list(pods)).map((p) => p.metadata.labels?.["controller-revision-hash"])).toEqual([
+    "again",
+    "again",
+  ]);
+});

@@ -17,9 +17,16 @@ import { claimable, indexByController, indexByNamespace } from "../../ownership/
 import { keysOfOrphan } from "../../ownership/orphans.ts";
 import { createPod, deletePod, observePods, podFromTemplate } from "../../pods/control.ts";
 import { nextAvailability } from "../../pods/state.ts";
-import { hashLabelOf, syncHistory, trimHistory, type History } from "../../rollout/history.ts";
+import {
+  hashLabelOf,
+  keysOfRevision,
+  syncHistory,
+  trimHistory,
+  type History,
+} from "../../rollout/history.ts";
 import { slowStart } from "../../slow-start.ts";
 import { createBackoff, type Backoff } from "../../backoff.ts";
+import { mergeDuplicates } from "./duplicates.ts";
 import { placementOn, targetNode, templateFor } from "./placement.ts";
 import { byAge, isCurrent, rollingChanges, surplusOn, type Changes } from "./rolling.ts";
 
@@ -38,11 +45,15 @@ export function daemonSetController(): Controller {
   return defineController({
     name: "daemonset",
     for: daemonSets,
-    owns: [pods, controllerRevisions],
+    owns: [pods],
     watches: [
       {
         resource: pods,
         keys: (pod, old, ctx) => keysOfOrphan(pod, old, ctx.informers.for(daemonSets), selectorFor),
+      },
+      {
+        resource: controllerRevisions,
+        keys: (revision, old, ctx) => keysOfRevision(revision, old, ctx, daemonSets),
       },
       { resource: nodes, keys: (node, old, ctx) => daemonSetsTouched(node, old, ctx) },
     ],
@@ -94,8 +105,8 @@ function daemonSetsTouched(node: KubeObject, old: KubeObject | undefined, ctx: C
 }
 
 async function sync(ctx: ControllerContext, state: State, ds: DaemonSet, key: string): Promise<Result> {
-  const history = await syncHistory(ctx, ds, daemonSets);
-  const hash = hashLabelOf(history.current);
+  const found = await syncHistory(ctx, ds, daemonSets);
+  const hash = hashLabelOf(found.current);
   const selector = selectorFor(ds);
   const mine = await claim(
     {
@@ -108,7 +119,8 @@ async function sync(ctx: ControllerContext, state: State, ds: DaemonSet, key: st
     },
     claimable(ctx.informers.for(pods), ds),
   );
-  const view = viewOf(ctx, ds, mine, hash);
+  const { history, pods: relabelled } = await mergeDuplicates(ctx, found, mine);
+  const view = viewOf(ctx, ds, relabelled, hash);
   const waits: number[] = [];
   let failure: unknown;
   if (state.expectations.settled(key)) {

@@ -22,7 +22,7 @@ import { claimable, indexByController, indexByNamespace } from "../../ownership/
 import { keysOfOrphan } from "../../ownership/orphans.ts";
 import { messageOf, namespaceTerminating, observePods } from "../../pods/control.ts";
 import { nextAvailability } from "../../pods/state.ts";
-import { syncHistory, templateOf, trimHistory, type History } from "../../rollout/history.ts";
+import { keysOfRevision, syncHistory, templateOf, trimHistory, type History } from "../../rollout/history.ts";
 import { alignOwners, ensureClaims } from "./claims.ts";
 import { missingIdentity, ordinalOf, podFor, podName, revisionOf } from "./identity.ts";
 import { countPods, plan, type Action, type PlanInput } from "./plan.ts";
@@ -35,8 +35,12 @@ export function statefulSetController(): Controller {
   return defineController({
     name: "statefulset",
     for: statefulSets,
-    owns: [pods, controllerRevisions],
+    owns: [pods],
     watches: [
+      {
+        resource: controllerRevisions,
+        keys: (revision, old, ctx) => keysOfRevision(revision, old, ctx, statefulSets),
+      },
       {
         resource: pods,
         keys: (pod, old, ctx) => keysOfOrphan(pod, old, ctx.informers.for(statefulSets), selectorFor),
