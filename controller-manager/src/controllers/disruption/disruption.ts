@@ -48,6 +48,7 @@ export const disruptionController = (): Controller =>
       const selected = inNamespace(ctx.informers.for(pods), budget.metadata.namespace).filter((pod) =>
         selector.matches(pod.metadata.labels),
       );
+      if (selected.length === 0) ctx.events.record(budget, "Normal", "NoPods", "No matching pods found");
       const now = ctx.clock.now();
       let status;
       try {
