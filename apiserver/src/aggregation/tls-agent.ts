@@ -39,7 +39,7 @@ export function tlsAgent({ open, serverName, ca, insecure, client }: TlsAgentOpt
       });
     } catch (error) {
       raw.destroy();
-      throw error;
+      throw inWords(error as NodeJS.ErrnoException, serverName);
     }
     return socket;
   };
@@ -48,6 +48,27 @@ export function tlsAgent({ open, serverName, ca, insecure, client }: TlsAgentOpt
     return undefined;
   };
   return agent;
+}
+
+const untrusted = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+/** What is wrong with a certificate, in the words that operators know; Node's own advise how to start Node. */
+function inWords(error: NodeJS.ErrnoException, serverName: string): Error {
+  const failed = (why: string): Error =>
+    new Error(`tls: failed to verify certificate: x509: ${why}`, { cause: error });
+  if (untrusted.has(error.code ?? "")) return failed("certificate signed by unknown authority");
+  if (error.code === "CERT_HAS_EXPIRED" || error.code === "CERT_NOT_YET_VALID")
+    return failed("certificate has expired or is not yet valid");
+  if (error.code !== "ERR_TLS_CERT_ALTNAME_INVALID") return error;
+  const { cert } = error as { cert?: { subjectaltname?: string } };
+  const names = (cert?.subjectaltname ?? "").replaceAll(/\b(?:DNS|IP Address):/g, "");
+  return failed(`certificate is valid for ${names || "no name"}, not ${serverName}`);
 }
 
 type Callback = NonNullable<Parameters<Agent["createConnection"]>[1]>;
