@@ -4,7 +4,7 @@ import type {
   ConversionReview,
   CustomResourceDefinition,
 } from "@coracle/shared/api/generated/apiextensions-v1.ts";
-import { internalError } from "@coracle/shared/errors.ts";
+import { ApiError } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { equal, isObject } from "../patch/json.ts";
 import type { CallWebhook } from "../admission/webhooks/call.ts";
@@ -22,8 +22,11 @@ export function createConvert(call: CallWebhook, signal: AbortSignal): Convert {
   return async (crd, apiVersion, objects) => {
     if (objects.length === 0) return [];
     const webhook = crd.spec.conversion?.webhook;
+    // Upstream passes this on as it is: a 500 without a reason.
     const failed = (why: string): Error =>
-      internalError(
+      new ApiError(
+        500,
+        "",
         `conversion webhook for ${objects[0]?.apiVersion}, Kind=${crd.spec.names.kind} failed: ${why}`,
       );
     if (!webhook?.clientConfig) throw failed("there is no client configuration");
@@ -38,7 +41,7 @@ export function createConvert(call: CallWebhook, signal: AbortSignal): Convert {
     try {
       answer = await call(webhook.clientConfig, review, { timeoutMs, signal });
     } catch (error) {
-      throw failed((error as Error).message);
+      throw failed((error as Error).message.replace(/^failed to call webhook: /, ""));
     }
     return readAnswer(answer, { uid, apiVersion, objects, failed });
   };

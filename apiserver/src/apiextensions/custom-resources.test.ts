@@ -559,8 +559,10 @@ describe("conversion by a webhook", () => {
     await using api = await started(crd);
     await raw(api, "POST", crontabs, { body: { metadata: { name: "b" }, hostPort: "x:1" } });
     const { status, body } = await raw(api, "GET", `${crontabs.replace("/v1/", "/v1beta1/")}/b`);
-    expect(status).toBe(500);
-    expect(body.message).toContain("conversion webhook for stable.example.com/v1, Kind=CronTab failed");
+    expect([status, body.reason ?? ""]).toEqual([500, ""]);
+    expect(body.message).toBe(
+      'conversion webhook for stable.example.com/v1, Kind=CronTab failed: an error on the server ("broken") has prevented the request from succeeding',
+    );
   });
 });
 

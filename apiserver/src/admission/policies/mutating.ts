@@ -128,7 +128,7 @@ async function mutate(
     const declared = spec.variables ?? [];
     const scene = { attributes, version, object, oldObject: attributes.oldObject, declared };
     const variables = withParams(await sceneVariables(scene, ctx), params, declared);
-    object = checked(attributes, {
+    object = checked(resources, attributes, {
       ...mutateOnce(resources, { attributes, version, object }, mutation, variables),
     });
   }

@@ -4,6 +4,7 @@ import { ApiError, internalError, type Status } from "@coracle/shared/errors.ts"
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal } from "../../patch/json.ts";
+import type { ResourceTable } from "../../registry/resources.ts";
 import type { AdmissionContext, AdmissionPlugin, Attributes } from "../plugin.ts";
 import { webhooksFor, type MatchedWebhook } from "./configurations.ts";
 import { versionOf } from "./match.ts";
@@ -85,17 +86,22 @@ async function take(
     throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${(error as Error).message}`);
   }
   if (!patch || !shown || !attributes.object) return false;
-  const patched = carryOut(patch, shown, attributes);
-  const next = await shownIn(parts.resources(), attributes, patched, versionOf(attributes));
+  const resources = parts.resources();
+  const patched = carryOut(resources, attributes, { patch, shown });
+  const next = await shownIn(resources, attributes, patched, versionOf(attributes));
   if (equal(next, attributes.object)) return false;
   attributes.object = next;
   return true;
 }
 
 /** A patch that cannot be carried out is no failed call: `failurePolicy` does not forgive it. @throws ApiError 500 */
-function carryOut(patch: unknown, shown: KubeObject, attributes: Attributes): KubeObject {
+function carryOut(
+  resources: ResourceTable,
+  attributes: Attributes,
+  { patch, shown }: { readonly patch: unknown; readonly shown: KubeObject },
+): KubeObject {
   try {
-    return checked(attributes, applyJsonPatch(shown, patch) as KubeObject);
+    return checked(resources, attributes, applyJsonPatch(shown, patch) as KubeObject);
   } catch (error) {
     const [cause] = error instanceof ApiError ? (error.status.details?.causes ?? []) : [];
     throw internalError(cause?.message ?? (error as Error).message);

@@ -1,7 +1,7 @@
 import type { AdmissionReview } from "@coracle/shared/api/generated/admission-v1.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { expect, test } from "vitest";
-import type { TlsServer } from "../../aggregation/tls-server.test-support.ts";
+import { startTlsServer, type TlsServer } from "../../aggregation/tls-server.test-support.ts";
 import { raw, rawPatch } from "../../testing/raw.ts";
 import { startWithDynamicAdmission } from "../policies/in-process.test-support.ts";
 import { configMap, configMaps, configure, patchOf, serve, startHook, webhook } from "./hook.test-support.ts";
@@ -99,4 +99,54 @@ test("what a webhook adds has no owner; a patch that cannot be carried out is no
     500,
     expect.stringMatching(/^Internal error occurred: remove operation does not apply/),
   ]);
+});
+
+test("a webhook may change a custom resource in a version of its own, by the schema of that", async () => {
+  const names = { plural: "hosts", singular: "host", kind: "Host", listKind: "HostList" };
+  const version = (name: string, storage: boolean, fields: string[]): object => {
+    const properties = Object.fromEntries(fields.map((field) => [field, { type: "string" }]));
+    return { name, served: true, storage, schema: { openAPIV3Schema: { type: "object", properties } } };
+  };
+  await using hook = await startTlsServer({ names: ["hook.default.svc"] }, ({ path, body }) => {
+    const review = JSON.parse(body) as { request: { uid: string; objects: Record<string, string>[] } };
+    const { uid, objects } = review.request;
+    if (!path.startsWith("/convert"))
+      return {
+        body: {
+          ...review,
+          response: { uid, allowed: true, ...patchOf({ op: "add", path: "/one", value: "changed" }) },
+        },
+      };
+    // What is `one` in v1 is `two` in v2.
+    const convertedObjects = objects.map(({ one, two, apiVersion, ...rest }) =>
+      apiVersion?.endsWith("/v1")
+        ? { ...rest, apiVersion: "x.example.com/v2", two: one }
+        : { ...rest, apiVersion: "x.example.com/v1", one: two },
+    );
+    return { body: { ...review, response: { uid, result: { status: "Success" }, convertedObjects } } };
+  });
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  const clientConfig = {
+    service: { namespace: "default", name: "hook", path: "/convert" },
+    caBundle: hook.caBundle,
+  };
+  await raw(api, "POST", crds, {
+    body: {
+      metadata: { name: "hosts.x.example.com" },
+      spec: {
+        group: "x.example.com",
+        scope: "Cluster",
+        names,
+        versions: [version("v1", true, ["one"]), version("v2", false, ["two"])],
+        conversion: { strategy: "Webhook", webhook: { clientConfig, conversionReviewVersions: ["v1"] } },
+      },
+    },
+  });
+  await configure(api, "mutating", webhook("see", hook, rule("x.example.com", "hosts", "CREATE")));
+  const path = "/apis/x.example.com/v2/hosts";
+  await expect.poll(async () => (await raw(api, "GET", path)).status).toBe(200);
+  const { body } = await raw(api, "POST", path, { body: { metadata: { name: "a" }, two: "asked" } });
+  expect(body).toMatchObject({ apiVersion: "x.example.com/v2", two: "changed" });
 });

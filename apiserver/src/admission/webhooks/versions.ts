@@ -61,11 +61,18 @@ export const shownNode = (
  * What somebody else made of an object, checked as a body of its kind is.
  * @throws Error with what is wrong with it
  */
-export function checked({ kind, body }: Pick<Attributes, "kind" | "body">, object: KubeObject): KubeObject {
+export function checked(
+  resources: ResourceTable,
+  { kind, body }: Pick<Attributes, "kind" | "body">,
+  object: KubeObject,
+): KubeObject {
   const { apiVersion } = object;
   const type = body ?? kind;
-  const node = schemaFor(type.group, versionIn(apiVersion), type.kind);
-  const custom = body ? undefined : kind.custom;
+  const version = versionIn(apiVersion);
+  const node = schemaFor(type.group, version, type.kind);
+  // By the schema of the version that it is in, which need not be the request's.
+  const its = resources.find(kind.group, version, kind.plural)?.kind ?? kind;
+  const custom = body ? undefined : its.custom;
   const decoded = custom ? custom.decode(object) : node ? decodeObject(node, object) : undefined;
   if (!decoded) return object;
   if (decoded.error !== undefined) throw new Error(decoded.error);
