@@ -198,7 +198,8 @@ async function reconcile(
     table.show(group);
     await tellAvailability(registry, name, passed);
   } catch (error) {
-    if (signal.aborted) return;
+    // One that has been replaced meanwhile was cut off, which says nothing of the other.
+    if (signal.aborted || remotes.get(groupVersion(service)) !== remote) return;
     remote.isStale = true;
     table.show(group);
     await tellAvailability(registry, name, unavailable(service, error));

@@ -107,9 +107,8 @@ test("the server's own documents are part of OpenAPI, with the types that they n
   table.show(group);
   const openApi = createOpenApiDocuments(resources);
   const get = (path: string): Record<string, Record<string, unknown>> => {
-    const answer = openApi({ query: new URLSearchParams(), headers: {} } as never, path);
-    if (!Buffer.isBuffer(answer?.body)) throw new Error(`${path} is no document`);
-    return JSON.parse(answer.body.toString()) as Record<string, Record<string, unknown>>;
+    const { body } = openApi({ query: new URLSearchParams(), headers: {} } as never, path) ?? {};
+    return JSON.parse((body as Buffer).toString()) as Record<string, Record<string, unknown>>;
   };
   expect(get("/openapi/v3")["paths"]).toMatchObject({
     "apis/fleet.example.com/v1": { serverRelativeURL: expect.stringMatching(/\?hash=ABC$/) as string },
