@@ -17,6 +17,7 @@ import type { PathHandler } from "./discovery/non-resource.ts";
 import { createApiMetrics } from "./http/metrics.ts";
 import { keepFlowControl } from "./flowcontrol/keep.ts";
 import { registerFlowMetrics } from "./flowcontrol/metrics.ts";
+import { createLegacyTokenTracker } from "./authn/legacy-tokens.ts";
 import { openAudit } from "./audit/open.ts";
 import { createHttpsServer } from "./http/server.ts";
 import { createUpgrade } from "./http/upgrade.ts";
@@ -59,7 +60,8 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   encrypted = true;
 
   const clusterDomain = env("CORACLE_CLUSTER_DOMAIN", "cluster.local");
-  const security = await createSecurity({ store, cache, pki, clusterDomain, now });
+  const legacyUsed = createLegacyTokenTracker({ registry: () => server.registry, now, log });
+  const security = await createSecurity({ store, cache, pki, clusterDomain, now, legacyUsed });
   let bus: Bus | undefined;
   const busCheck = (): string | undefined => (bus?.connected ? undefined : "not connected");
   const stopping = (): string | undefined => (signal.aborted ? "the server is shutting down" : undefined);

@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { createAuthenticate, verifyToken, type Authenticate } from "./authn/authenticate.ts";
 import { createBootstrapTokens, type BootstrapTokens } from "./authn/bootstrap-token.ts";
 import { impersonate } from "./authn/impersonate.ts";
-import { createServiceAccountTokens, type ServiceAccountTokens } from "./authn/service-account-token.ts";
+import {
+  createServiceAccountTokens,
+  type ServiceAccountTokenParts,
+  type ServiceAccountTokens,
+} from "./authn/service-account-token.ts";
 import { createAuthorize } from "./authz/authorize.ts";
 import { createNodeGraph } from "./authz/node-graph.ts";
 import { createNodeAuthorizer } from "./authz/node.ts";
@@ -25,6 +29,7 @@ export interface SecurityParts {
   readonly pki: string;
   readonly clusterDomain: string;
   readonly now: () => Date;
+  readonly legacyUsed?: ServiceAccountTokenParts["legacyUsed"];
 }
 
 /** Who asks and what they may do, put together. */
@@ -46,6 +51,7 @@ export async function createSecurity({
   pki,
   clusterDomain,
   now,
+  legacyUsed,
 }: SecurityParts): Promise<Security> {
   const lookup = createLookup(cache, store);
   const keys = await loadTokenKeys(
@@ -53,7 +59,7 @@ export async function createSecurity({
     readFileSync(join(pki, "sa.pub"), "utf8"),
   );
   const issuerUrl = issuerOf(clusterDomain);
-  const serviceAccounts = createServiceAccountTokens({ keys, issuer: issuerUrl, lookup, now });
+  const serviceAccounts = createServiceAccountTokens({ keys, issuer: issuerUrl, lookup, now, legacyUsed });
   const bootstrapTokens = createBootstrapTokens(lookup, now);
   const rbac = createRbac(cache);
   const node = createNodeAuthorizer(createNodeGraph(cache), nodeRules);

@@ -219,13 +219,16 @@ describe("a token kept in a Secret", () => {
       .setSubject("system:serviceaccount:ns:sa")
       .sign(keys.signing.key);
     expect(await bearer(token)).toBe(401);
-    const secret = (text: string) => ({
-      metadata: { name: "sa-token", namespace: "ns" },
+    const secret = (text: string, labels = {}) => ({
+      metadata: { name: "sa-token", namespace: "ns", labels },
       data: { token: Buffer.from(text).toString("base64") },
     });
     await cluster.put("secrets", secret(token));
     expect(await bearer(token)).toMatchObject({ username: "system:serviceaccount:ns:sa", uid: "u1" });
     await cluster.put("secrets", secret("another"));
+    expect(await bearer(token)).toBe(401);
+    const invalid = { "kubernetes.io/legacy-token-invalid-since": "2026-01-01" };
+    await cluster.put("secrets", secret(token, invalid));
     expect(await bearer(token)).toBe(401);
     await cluster.put("secrets", secret(token));
     await cluster.remove("serviceaccounts", "ns", "sa");

@@ -6,6 +6,7 @@ import type { Lookup } from "../identity/lookup.ts";
 import type { TokenKeys } from "../identity/keys.ts";
 import type { KubernetesClaims } from "../identity/tokens.ts";
 import type { UserInfo } from "../request.ts";
+import { isInvalidated } from "./legacy-tokens.ts";
 import { serviceAccountGroups, serviceAccountUser } from "./groups.ts";
 
 export interface VerifiedToken {
@@ -25,6 +26,8 @@ export interface ServiceAccountTokenParts {
   readonly issuer: string;
   readonly lookup: Lookup;
   readonly now: () => Date;
+  /** Told of each use of a token that is kept in a Secret. */
+  readonly legacyUsed?: ((secret: Secret) => void) | undefined;
 }
 
 const legacyIssuer = "kubernetes/serviceaccount";
@@ -143,7 +146,7 @@ const legacy = "kubernetes.io/serviceaccount/";
 
 /** Tokens kept in Secrets never expire; they are good as long as the Secret that holds them and their account. */
 async function verifyLegacy(
-  { lookup, issuer, now }: ServiceAccountTokenParts,
+  { lookup, issuer, now, legacyUsed }: ServiceAccountTokenParts,
   token: string,
   claims: JWTPayload,
   audiences: readonly string[],
@@ -164,6 +167,8 @@ async function verifyLegacy(
   if (!secret || held !== token || isGone(secret.metadata.deletionTimestamp, now())) return undefined;
   const account = await lookup({ resource: "serviceaccounts", namespace, name });
   if (account?.metadata.uid !== uid || isGone(account.metadata.deletionTimestamp, now())) return undefined;
+  if (isInvalidated(secret)) return undefined;
+  legacyUsed?.(secret);
   const user = {
     username: serviceAccountUser(namespace, name),
     uid,

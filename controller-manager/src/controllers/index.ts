@@ -16,6 +16,7 @@ import { endpointSliceController } from "./endpointslice/endpointslice.ts";
 import { garbageCollector } from "./garbage-collector/garbage-collector.ts";
 import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler/horizontalpodautoscaler.ts";
 import { jobController } from "./job/job.ts";
+import { legacyTokenCleaner } from "./legacy-token-cleaner.ts";
 import { namespaceController } from "./namespace.ts";
 import { nodeIpamController } from "./node-ipam.ts";
 import { nodeLifecycleController } from "./node-lifecycle/node-lifecycle.ts";
@@ -84,5 +85,6 @@ export const controllers = (settings: Settings): Controller[] => [
 /** What follows kinds that are only known at run time. */
 export const loops = (settings: Settings, env: NodeJS.ProcessEnv): Loop[] => [
   garbageCollector(),
+  legacyTokenCleaner(),
   ...(settings.addonsDirectory ? [addonsLoop(settings.addonsDirectory, env)] : []),
 ];

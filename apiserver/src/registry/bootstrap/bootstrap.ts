@@ -5,6 +5,7 @@ import type { Logger } from "@coracle/shared/log.ts";
 import { authenticationConfigMap, readFrontProxy } from "../../aggregation/front-proxy.ts";
 import { builtInPriorityClasses } from "../../admission/priority.ts";
 import { bootstrapTokenSecret } from "../../authn/bootstrap-token.ts";
+import { trackingConfigMap } from "../../authn/legacy-tokens.ts";
 import { ensureFlowControl } from "../../flowcontrol/keep.ts";
 import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
 import type { Registry } from "../registry.ts";
@@ -45,6 +46,7 @@ export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: Boot
       }),
     ),
     ensureFlowControl(registry),
+    ensure(registry, trackingConfigMap(registry.now())),
     ...secrets.map((secret) => ensure(registry, secret)),
   ]);
 }
