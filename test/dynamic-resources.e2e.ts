@@ -1,13 +1,16 @@
-import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import type { ResourceClaim } from "@coracle/shared/api/generated/resource-v1.ts";
+import { readFile } from "node:fs/promises";
+import type { ResourceClaim, ResourceSlice } from "@coracle/shared/api/generated/resource-v1.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
-import { getJson, kubectl, kubectlWith } from "./support/run.ts";
+import { podsIn } from "./support/pods.ts";
+import { getJson, kubectl, kubectlWith, root } from "./support/run.ts";
 
-/** Devices for pods, published by hand: who gets which, and where the pod goes. No driver runs here, so no pod starts. */
+/** Devices for pods: a driver of made-up ones on one node, and what others publish by hand, which no driver makes ready. */
 const ns = useNamespace("devices");
+const { pod: podNamed, logs, phase, events } = podsIn(ns);
 const driver = `${ns}.example.com`;
+const byHand = `hand.${driver}`;
 const wait = { timeout: 15_000, interval: 100 };
 
 const create = (...items: object[]): Promise<string> =>
@@ -20,51 +23,127 @@ const resource = (kind: string, name: string, spec: object, metadata: object = {
 });
 const slice = (node: string, ...models: string[]): object =>
   resource("ResourceSlice", `${ns}-${node}`, {
-    driver,
+    driver: byHand,
     nodeName: node,
     pool: { name: node, generation: 1, resourceSliceCount: 1 },
     devices: models.map((model, i) => ({ name: `gpu-${i}`, attributes: { model: { string: model } } })),
   });
-const asks = (model: string): object => ({
+const asks = (expression: string): object => ({
   devices: {
-    requests: [
-      {
-        name: "gpu",
-        exactly: {
-          deviceClassName: ns,
-          selectors: [{ cel: { expression: `device.attributes["${driver}"].model == "${model}"` } }],
-        },
-      },
-    ],
+    requests: [{ name: "gpu", exactly: { deviceClassName: ns, selectors: [{ cel: { expression } }] } }],
   },
 });
-const pod = (name: string, reference: object): object => ({
+const model = (name: string): string =>
+  `device.driver == "${byHand}" && device.attributes["${byHand}"].model == "${name}"`;
+const pod = (name: string, reference: object, script = "sleep 3600"): object => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace: ns },
   spec: {
     terminationGracePeriodSeconds: 0,
-    containers: [{ name: "main", image: busybox, resources: { claims: [{ name: "gpu" }] } }],
+    restartPolicy: "Never",
+    containers: [
+      {
+        name: "main",
+        image: busybox,
+        command: ["sh", "-c", script],
+        resources: { claims: [{ name: "gpu" }] },
+      },
+    ],
     resourceClaims: [{ name: "gpu", ...reference }],
   },
 });
-const podNamed = (name: string): Promise<Pod> => getJson<Pod>("pod", name, "-n", ns);
 const nodeOf = async (name: string): Promise<string | undefined> => (await podNamed(name)).spec?.nodeName;
 const claims = async (): Promise<ResourceClaim[]> =>
   (await getJson<{ items: ResourceClaim[] }>("resourceclaims", "-n", ns)).items;
+const claimOf = async (prefix: string): Promise<ResourceClaim | undefined> =>
+  (await claims()).find((c) => c.metadata.name?.startsWith(prefix));
+
+/** The driver on a node, with the directories of the node that it needs. */
+async function driverPod(node: string): Promise<object[]> {
+  const script = await readFile(`${root}/test/fixtures/device-driver.mjs`, "utf8");
+  const directories = ["/var/lib/kubelet/plugins", "/var/lib/kubelet/plugins_registry", "/var/run/cdi"];
+  const fromNode = { fieldRef: { fieldPath: "spec.nodeName" } };
+  const place = { namespace: ns };
+  const rules = [
+    {
+      apiGroups: ["resource.k8s.io"],
+      resources: ["resourceslices", "resourceclaims"],
+      verbs: ["get", "create"],
+    },
+  ];
+  const rbac = { apiVersion: "rbac.authorization.k8s.io/v1" };
+  return [
+    { ...rbac, kind: "ClusterRole", metadata: { name: ns }, rules },
+    {
+      ...rbac,
+      kind: "ClusterRoleBinding",
+      metadata: { name: ns },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: ns },
+      subjects: [{ kind: "ServiceAccount", name: "default", namespace: ns }],
+    },
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "driver", ...place },
+      data: { "driver.mjs": script },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "driver", ...place },
+      spec: {
+        nodeName: node,
+        containers: [
+          {
+            name: "main",
+            image: "node:24-bookworm-slim",
+            command: ["node", "/app/driver.mjs"],
+            env: [
+              { name: "DRIVER", value: driver },
+              { name: "NODE_NAME", valueFrom: fromNode },
+            ],
+            volumeMounts: [
+              { name: "app", mountPath: "/app" },
+              ...directories.map((mountPath, i) => ({ name: `node-${i}`, mountPath })),
+            ],
+          },
+        ],
+        volumes: [
+          { name: "app", configMap: { name: "driver" } },
+          ...directories.map((path, i) => ({
+            name: `node-${i}`,
+            hostPath: { path, type: "DirectoryOrCreate" },
+          })),
+        ],
+      },
+    },
+  ];
+}
 
 beforeAll(async () => {
   await create(
-    resource("DeviceClass", ns, { selectors: [{ cel: { expression: `device.driver == "${driver}"` } }] }),
+    resource("DeviceClass", ns, {
+      selectors: [{ cel: { expression: `device.driver.endsWith("${driver}")` } }],
+    }),
     slice("node-1", "small"),
     slice("node-2", "large", "large"),
-    resource("ResourceClaimTemplate", "large", { spec: asks("large") }, { namespace: ns }),
-    resource("ResourceClaim", "small", asks("small"), { namespace: ns }),
+    resource("ResourceClaimTemplate", "large", { spec: asks(model("large")) }, { namespace: ns }),
+    resource("ResourceClaim", "small", asks(model("small")), { namespace: ns }),
+    resource(
+      "ResourceClaimTemplate",
+      "driven",
+      { spec: asks(`device.driver == "${driver}"`) },
+      { namespace: ns },
+    ),
+    ...(await driverPod("node-1")),
   );
 });
 afterAll(async () => {
-  await kubectl("delete", "deviceclass", ns, "--wait=false");
-  await kubectl("delete", "resourceslice", `${ns}-node-1`, `${ns}-node-2`, "--wait=false");
+  await kubectl("delete", "deviceclass,clusterrole,clusterrolebinding", ns, "--wait=false");
+  const selector = ["--field-selector", `spec.driver=${byHand}`];
+  await kubectl("delete", "resourceslice", ...selector, "--wait=false");
+  await kubectl("delete", "resourceslice", `node-1-${driver}`, "--ignore-not-found", "--wait=false");
 });
 
 test("pods get devices of their own or share one, go where these are, and give them back", async () => {
@@ -74,14 +153,13 @@ test("pods get devices of their own or share one, go where these are, and give t
   for (const name of ["one", "two"]) await expect.poll(() => nodeOf(name), wait).toBe("node-2");
   for (const name of ["small-1", "small-2"]) await expect.poll(() => nodeOf(name), wait).toBe("node-1");
 
-  const made = await claims();
-  const given = made.flatMap((c) => c.status?.allocation?.devices?.results ?? []);
+  const given = (await claims()).flatMap((c) => c.status?.allocation?.devices?.results ?? []);
   expect(given.map((r) => `${r.pool}/${r.device}`).toSorted()).toEqual([
     "node-1/gpu-0",
     "node-2/gpu-0",
     "node-2/gpu-1",
   ]);
-  expect(made.find((c) => c.metadata.name === "small")).toMatchObject({
+  expect(await claimOf("small")).toMatchObject({
     metadata: { finalizers: ["resource.kubernetes.io/delete-protection"] },
     status: { reservedFor: [{ resource: "pods" }, { resource: "pods" }] },
   });
@@ -92,8 +170,36 @@ test("pods get devices of their own or share one, go where these are, and give t
   const condition = async () =>
     (await podNamed("three")).status?.conditions?.find((c) => c.type === "PodScheduled")?.message;
   await expect.poll(condition, wait).toContain("cannot allocate all claims");
+  // Nothing is started without its devices.
+  await expect
+    .poll(() => events("one"), wait)
+    .toContain(
+      `FailedPrepareDynamicResources: Failed to prepare dynamic resources: DRA driver ${byHand} is not registered`,
+    );
   await kubectl("delete", "pod", "one", "small-1", "small-2", "-n", ns);
   await expect.poll(() => nodeOf("three"), wait).toBe("node-2");
-  const shared = async () => (await claims()).find((c) => c.metadata.name === "small");
-  await expect.poll(async () => (await shared())?.status, wait).toEqual({});
+  await expect.poll(async () => (await claimOf("small"))?.status, wait).toEqual({});
+});
+
+test("a driver makes its devices ready for a pod's containers, one pod after the other", async () => {
+  const driven = { resourceClaimTemplateName: "driven" };
+  await create(
+    pod("first", driven, "echo $DEVICE_GPU; cat /device/hello"),
+    pod("second", driven, "echo $DEVICE_GPU"),
+  );
+  await phase("first", "Succeeded");
+  await phase("second", "Succeeded");
+  expect(await logs("first")).toBe("node-1/gpu-0\nfrom the node\n");
+  expect(await logs("second")).toBe("node-1/gpu-0\n");
+  await expect.poll(() => claimOf("first-"), wait).toBeUndefined();
+  await expect.poll(() => claimOf("second-"), wait).toBeUndefined();
+  const told = (await logs("driver")).split("\n").filter((line) => line.startsWith("Node"));
+  expect(told).toEqual([
+    "NodePrepareResources",
+    "NodeUnprepareResources",
+    "NodePrepareResources",
+    "NodeUnprepareResources",
+  ]);
+  const published = await getJson<{ items: ResourceSlice[] }>("resourceslices");
+  expect(published.items.map((s) => s.spec.driver)).toContain(driver);
 });

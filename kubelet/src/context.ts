@@ -8,6 +8,7 @@ import type { NodeIdentity } from "./container/names.ts";
 import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
 import type { Handlers } from "./container/handler.ts";
 import type { ResolvConf } from "./container/dns.ts";
+import type { DeviceManager } from "./devices/manager.ts";
 import type { EngineView } from "./engine-view.ts";
 import type { ImageManager } from "./images/manager.ts";
 import type { PodNetwork } from "./network/network.ts";
@@ -41,6 +42,7 @@ export interface KubeletContext {
   readonly images: ImageManager;
   readonly references: ReferenceStore;
   readonly tokens: TokenSource;
+  readonly devices: DeviceManager;
   readonly storage: NodeStorage;
   readonly client: Client;
   readonly events: EventRecorder;

@@ -8,6 +8,10 @@ import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
 import type { Handlers } from "./container/handler.ts";
 import { nodeLabels, type NodeIdentity } from "./container/names.ts";
 import type { KubeletContext, NodeFacts } from "./context.ts";
+import type { ClaimRecords } from "./devices/claims.ts";
+import { createDeviceManager } from "./devices/manager.ts";
+import type { Plugins } from "./devices/plugins.ts";
+import { createNodePlugins } from "./devices/start.ts";
 import { createEngineView } from "./engine-view.ts";
 import type { ImageAccess } from "./images/access.ts";
 import { createImageManager } from "./images/manager.ts";
@@ -27,6 +31,7 @@ export interface KubeletParts {
   readonly runtime: Runtime;
   readonly network: PodNetwork;
   readonly storage: NodeStorage;
+  readonly claimRecords: ClaimRecords;
   readonly imageAccess?: ImageAccess | undefined;
   readonly client: Client;
   readonly events: EventRecorder;
@@ -43,6 +48,7 @@ export interface KubeletParts {
 export interface Kubelet {
   readonly ctx: KubeletContext;
   readonly pods: PodManager;
+  readonly plugins: Plugins;
 }
 
 /** Starts following the engine; pods are handed to `pods`. */
@@ -50,6 +56,7 @@ export function createKubelet(parts: KubeletParts): Kubelet {
   const { runtime, config, log, now, signal, client, identity } = parts;
   const engine = createEngineView({ runtime, labels: nodeLabels(identity), log, signal });
   const steady = parts.steady ?? (() => performance.now());
+  const plugins = createNodePlugins(parts, () => pods);
   const ctx: KubeletContext = {
     ...parts,
     steady,
@@ -65,11 +72,12 @@ export function createKubelet(parts: KubeletParts): Kubelet {
     }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
     tokens: createTokenSource(client, steady),
+    devices: createDeviceManager({ client, records: parts.claimRecords, plugins }),
     statuses: createStatusWriter(client, log, signal),
     restarts: createBackoff(RESTART_BACKOFF),
     services: () => parts.services(),
     admit: (pod) => parts.admit(pod, pods),
   };
   const pods: PodManager = createPodManager(ctx);
-  return { ctx, pods };
+  return { ctx, pods, plugins };
 }

@@ -15,6 +15,8 @@ import { refusePod } from "./admit.ts";
 import { createPodCgroups, noPodCgroups } from "./cgroups/pod-cgroups.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
 import { parseResolvConf } from "./container/dns.ts";
+import { openClaimRecords } from "./devices/claims.ts";
+import { serveDevices } from "./devices/start.ts";
 import { heldAddresses } from "./engine-view.ts";
 import { isMirror } from "./eviction/critical.ts";
 import { createImageAccess } from "./images/access.ts";
@@ -48,6 +50,8 @@ const env = process.env;
 const settings = readUpkeepSettings(env);
 /** In a node's directory: what it has pulled. */
 const PULL_RECORD = "images.json";
+/** And whose devices its drivers have made ready. */
+const CLAIM_RECORD = "claims.json";
 /** Where a node looks for static pods, on its own file system. */
 const STATIC_PODS = "/etc/kubernetes/manifests";
 /** To close connections, after the pods have had their time. */
@@ -101,6 +105,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const classCache = informers.for(runtimeClasses);
 
   const storage = createNodeStorage({ here, engine: enginePath(here, mounts) });
+  const claimRecords = await openClaimRecords(join(here, CLAIM_RECORD), log);
   const network = hollow
     ? createHollowNetwork()
     : createNodeNetwork({
@@ -131,6 +136,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     runtime,
     network,
     imageAccess: createImageAccess(config.data, PULL_RECORD, log),
+    claimRecords,
     storage: { ...storage, ...(hollow ? { rootOf: () => undefined } : {}) },
     client,
     events,
@@ -260,6 +266,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
       });
   await kubelet.pods.removeOrphans();
   await kubelet.ctx.cgroups.sweep(new Set([...kubelet.pods.runs()].map((run) => run.uid)));
+  if (!hollow) await serveDevices(kubelet.ctx, kubelet.plugins, kubelet.pods);
   const keeping = upkeep.run();
   const stopStreams = serveNodeStreams({
     nc: bus.nc,

@@ -79,6 +79,8 @@ export interface PodRun {
   address: string | undefined;
   plugged: string | undefined;
   volumesOf: string | undefined;
+  /** Its claims' devices are prepared. */
+  devicesReady: boolean;
   plan: Plan | undefined;
   /** The condition of a resize that is not done yet. */
   resize: PodCondition | undefined;
@@ -145,6 +147,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     address: undefined,
     plugged: undefined,
     volumesOf: undefined,
+    devicesReady: false,
     plan: undefined,
     resize: undefined,
     given: undefined,

@@ -7,6 +7,7 @@ import { admission } from "./steps/admission.ts";
 import { cable } from "./steps/cable.ts";
 import { containers } from "./steps/containers.ts";
 import { deadline } from "./steps/deadline.ts";
+import { devices } from "./steps/devices.ts";
 import { files } from "./steps/files.ts";
 import { resize } from "./steps/resize.ts";
 import { sandbox } from "./steps/sandbox.ts";
@@ -17,6 +18,7 @@ import { volumes } from "./steps/volumes.ts";
 export const podSteps: readonly (readonly PodStep[])[] = [
   [admission, deadline],
   [address, files],
+  [devices],
   [sandbox],
   [cable, volumes],
   [resize],

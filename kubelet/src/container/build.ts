@@ -5,6 +5,7 @@ import { dirname, join, posix } from "node:path";
 import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { podEvent, type PodRun, type SpecContainer, instancesOf } from "../pod.ts";
 import type { ContainerSpec, ImageInfo, Mount, RuntimeContainer } from "../runtime/runtime.ts";
+import { deviceEdits } from "../devices/edits.ts";
 import { planVolume } from "../volumes/index.ts";
 import { checkSubPath, resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
@@ -202,6 +203,8 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
   );
   const message = messagePlace(run, spec.name, attempt);
   await makeFile(message.here);
+  const edits = await deviceEdits(run, spec);
+  mounts.push(...edits.mounts);
   const targets = new Set(mounts.map((mount) => mount.target));
   const messagePath = spec.terminationMessagePath || DEFAULT_MESSAGE_PATH;
   const node = await nodeNameFiles(run, targets);
@@ -227,7 +230,9 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
     pid: pidOf(input),
     ...(spec.command?.length ? { command: spec.command.map((part) => expand(part, lookup)) } : {}),
     ...(spec.args?.length ? { args: spec.args.map((part) => expand(part, lookup)) } : {}),
-    env: [...withHome(variables, hostname)].map(([name, value]) => `${name}=${value}`),
+    env: [...withDevices(withHome(variables, hostname), edits.env)].map(
+      ([name, value]) => `${name}=${value}`,
+    ),
     workingDir: spec.workingDir,
     mounts: [
       ...mounts,
@@ -236,12 +241,13 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
         : [{ type: "bind" as const, source: message.engine, target: messagePath, readOnly: false }]),
       ...node,
     ],
+      devices: edits.devices,
     resources: containerResources(pod, spec, {
       pidsLimit: ctx.config.podPidsLimit,
       grouped: sandbox.labels[LABEL.cgroup] !== undefined,
     }),
     oomScoreAdj: oomScore(pod, spec, ctx.node.memoryBytes),
-    security,
+    security: { ...security, groups: [...security.groups, ...edits.groups] },
     tty: spec.tty === true,
     stdin: spec.stdin === true,
     stdinOnce: spec.stdinOnce === true,
@@ -255,4 +261,13 @@ function withHome(variables: ReadonlyMap<string, string>, hostname: string): Map
   const all = new Map([["HOSTNAME", hostname]]);
   for (const [name, value] of variables) all.set(name, value);
   return all;
+}
+
+/** Drivers have the last word on what their devices need. */
+function withDevices(variables: Map<string, string>, edits: readonly string[]): Map<string, string> {
+  for (const edit of edits) {
+    const at = edit.indexOf("=");
+    if (at > 0) variables.set(edit.slice(0, at), edit.slice(at + 1));
+  }
+  return variables;
 }

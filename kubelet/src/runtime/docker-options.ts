@@ -116,6 +116,11 @@ export function containerOptions(spec: ContainerSpec, minOomScore: number): Cont
       IpcMode: spec.hostIpc ? "host" : `container:${spec.sandbox}`,
       PidMode: pid,
       Mounts: spec.mounts.map(mountOption),
+      Devices: (spec.devices ?? []).map(({ source, target, permissions }) => ({
+        PathOnHost: source,
+        PathInContainer: target,
+        CgroupPermissions: permissions,
+      })),
       OomScoreAdj: Math.max(minOomScore, spec.oomScoreAdj),
       ...restrictions(spec.resources),
       GroupAdd: [...security.groups],

@@ -50,6 +50,14 @@ export type Mount =
       readonly propagation?: "rslave" | "rshared" | undefined;
     };
 
+/** A device file, as the engine sees it and as the container does. */
+export interface ContainerDevice {
+  readonly source: string;
+  readonly target: string;
+  /** Of `rwm`: read, write, make. */
+  readonly permissions: string;
+}
+
 export interface ContainerResources {
   readonly cpuShares?: number | undefined;
   readonly cpuQuota?: number | undefined;
@@ -87,6 +95,7 @@ export interface ContainerSpec {
   readonly env: readonly string[];
   readonly workingDir?: string | undefined;
   readonly mounts: readonly Mount[];
+  readonly devices?: readonly ContainerDevice[] | undefined;
   readonly resources: ContainerResources;
   readonly oomScoreAdj: number;
   readonly security: ContainerSecurity;

@@ -10,6 +10,7 @@ import { formatTime } from "@coracle/shared/meta/time.ts";
 import { noPodCgroups } from "../cgroups/pod-cgroups.ts";
 import { readConfig } from "../config.ts";
 import { LABEL } from "../container/names.ts";
+import { openClaimRecords } from "../devices/claims.ts";
 import { createKubelet, type Kubelet, type KubeletParts } from "../kubelet.ts";
 import { createHollowNetwork } from "../network/hollow.ts";
 import type { NodeNetwork } from "../network/node-network.ts";
@@ -83,6 +84,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
       runtime,
       network,
       storage,
+      claimRecords: await openClaimRecords(join(data, "claims.json"), log),
       client,
       events: {
         record: (object, type, reason, message) =>

@@ -4,7 +4,7 @@ import { VolumeError, type NodePath, type VolumeContext, type VolumeType } from 
 import { walk } from "./walk.ts";
 
 /** Where a path of the node really is, its links followed as a process of the node would: never to the host's files. */
-export async function nodePath(context: VolumeContext, path: string): Promise<NodePath> {
+export async function nodePath(context: Pick<VolumeContext, "storage">, path: string): Promise<NodePath> {
   const below = await walk(context.storage("/").here, path, {
     chroot: true,
     outside: () => new VolumeError(`${path}: too many levels of symbolic links`),

@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ResourceClaim } from "@coracle/shared/api/generated/resource-v1.ts";
+import { resourceClaims } from "@coracle/shared/api/resources.ts";
+import { createLogger } from "@coracle/shared/log.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { startFakeDriver, type FakeDriver } from "../testing/fake-driver.ts";
+import { createMemoryClient } from "../testing/memory-client.ts";
+import { editsFor } from "./cdi.ts";
+import { openClaimRecords } from "./claims.ts";
+import { createDeviceManager, type DeviceManager } from "./manager.ts";
+import { createPlugins, type Plugins } from "./plugins.ts";
+import { followSockets } from "./sockets.ts";
+
+const name = "gpu.example.com";
+const log = createLogger("test");
+log.level = "silent";
+const signal = AbortSignal.timeout(60_000);
+
+let directory: string;
+let driver: FakeDriver;
+let plugins: Plugins;
+let gone: string[];
+let stop: AbortController;
+const client = createMemoryClient();
+
+const startDriver = (more: object = {}): Promise<FakeDriver> =>
+  startFakeDriver({
+    name,
+    socket: join(directory, "registry", "reg.sock"),
+    devices: (claim) => [
+      {
+        requestNames: ["gpu"],
+        poolName: "p",
+        deviceName: "d",
+        cdiDeviceIds: [`example.com/gpu=${claim.name}`],
+      },
+    ],
+    ...more,
+  });
+const manager = async (): Promise<DeviceManager> =>
+  createDeviceManager({
+    client,
+    plugins,
+    records: await openClaimRecords(join(directory, "claims.json"), log),
+  });
+
+beforeEach(async () => {
+  // Longer than the kernel allows for the path of a socket.
+  directory = join(await mkdtemp(join(tmpdir(), "devices-")), "d".repeat(60));
+  await mkdir(join(directory, "registry"), { recursive: true });
+  gone = [];
+  stop = new AbortController();
+  plugins = createPlugins({
+    place: (path) => Promise.resolve(path),
+    onRegistered: () => undefined,
+    onGone: (d) => gone.push(d),
+    log,
+    goneAfterMs: 50,
+  });
+  driver = await startDriver();
+});
+afterEach(async () => {
+  stop.abort();
+  plugins.close();
+  await driver.close();
+  await rm(directory, { recursive: true, force: true });
+});
+const registered = async (): Promise<void> => {
+  await followSockets(join(directory, "registry"), plugins, log, stop.signal);
+  await vi.waitFor(() => expect(driver.answers).toEqual([{ pluginRegistered: true, error: "" }]));
+};
+
+const pod = (podName: string, ...claims: string[]): Pod => ({
+  metadata: { name: podName, namespace: "ns", uid: `uid-${podName}` },
+  spec: {
+    containers: [],
+    resourceClaims: claims.map((claim) => ({ name: `my-${claim}`, resourceClaimName: claim })),
+  },
+});
+const putClaim = (claimName: string, ...users: string[]): void => {
+  const claim: ResourceClaim = {
+    metadata: { name: claimName, namespace: "ns", uid: `uid-${claimName}` },
+    spec: {},
+    status: {
+      allocation: { devices: { results: [{ request: "gpu", driver: name, pool: "p", device: "d" }] } },
+      reservedFor: users.map((user) => ({ resource: "pods", name: user, uid: `uid-${user}` })),
+    },
+  };
+  client.put(resourceClaims, claim);
+};
+
+test("a driver is found by its socket, and missed when that is gone for long", async () => {
+  await registered();
+  expect(plugins.of(name)?.service).toBe("k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin");
+  await driver.close();
+  await rm(join(directory, "registry", "reg.sock"), { force: true });
+  await vi.waitFor(() => expect(plugins.of(name)).toBeUndefined());
+  await vi.waitFor(() => expect(gone).toEqual([name]));
+});
+
+test("a driver that was killed is missed though its socket is still there", async () => {
+  await registered();
+  await driver.close();
+  await vi.waitFor(() => expect(gone).toEqual([name]));
+});
+
+test("what is no driver is told so", async () => {
+  const other = await startDriver({ type: "CSIPlugin", socket: join(directory, "registry", "other.sock") });
+  await expect(plugins.register(join(directory, "registry", "other.sock"))).rejects.toThrow(
+    "no handler registered for plugin type: CSIPlugin",
+  );
+  expect(other.answers).toMatchObject([{ pluginRegistered: false }]);
+  await other.close();
+});
+
+test("devices are prepared once for all pods that share them, and given back after the last, over a restart", async () => {
+  putClaim("a", "one", "two");
+  putClaim("b", "one");
+  const first = await manager();
+  await expect(first.prepare(pod("one", "a", "b"), signal)).rejects.toThrow(
+    `DRA driver ${name} is not registered`,
+  );
+  await registered();
+  driver.error = "no power";
+  await expect(first.prepare(pod("one", "a", "b"), signal)).rejects.toThrow(
+    "NodePrepareResources failed for ResourceClaim a: no power",
+  );
+  driver.error = "";
+  driver.calls.length = 0;
+  await Promise.all([first.prepare(pod("one", "a", "b"), signal), first.prepare(pod("two", "a"), signal)]);
+  expect(driver.calls).toEqual(["NodePrepareResources a b"]);
+  const claims = [{ name: "my-a" }, { name: "my-b", request: "other" }];
+  expect(first.cdiIds(pod("one", "a", "b"), { name: "c", resources: { claims } })).toEqual([
+    "example.com/gpu=a",
+  ]);
+
+  const second = await manager();
+  expect([...second.users()]).toEqual(["uid-one", "uid-two"]);
+  await second.prepare(pod("one", "a", "b"), signal);
+  await second.unprepare("uid-one");
+  await second.unprepare("uid-two");
+  expect(driver.calls.slice(1)).toEqual(["NodeUnprepareResources b", "NodeUnprepareResources a"]);
+  expect([...(await manager()).users()]).toEqual([]);
+});
+
+test("a claim is for whom it is reserved", async () => {
+  putClaim("c", "somebody");
+  await expect((await manager()).prepare(pod("one", "c"), signal)).rejects.toThrow(
+    "pod one(uid-one) is not allowed to use resource claim c(uid-c)",
+  );
+});
+
+test("what CDI files say of devices", async () => {
+  const [etc, run] = [join(directory, "etc"), join(directory, "run")];
+  await Promise.all([mkdir(etc), mkdir(run)]);
+  const spec = (value: string) => ({
+    cdiVersion: "0.6.0",
+    kind: "example.com/gpu",
+    containerEdits: { env: ["ALL=1"] },
+    devices: [
+      { name: "a", containerEdits: { env: [`A=${value}`], deviceNodes: [{ path: "/dev/a" }] } },
+      { name: "b", containerEdits: { mounts: [{ hostPath: "/x", containerPath: "/y" }] } },
+    ],
+  });
+  await writeFile(join(etc, "gpu.json"), JSON.stringify(spec("old")));
+  await writeFile(join(run, "gpu.json"), JSON.stringify(spec("new")));
+  await writeFile(join(run, "broken.yaml"), "{");
+  expect(await editsFor(["example.com/gpu=a", "example.com/gpu=b", "example.com/gpu=a"], [etc, run])).toEqual(
+    [
+      { env: ["ALL=1"] },
+      { env: ["A=new"], deviceNodes: [{ path: "/dev/a" }] },
+      { mounts: [{ hostPath: "/x", containerPath: "/y" }] },
+    ],
+  );
+  await expect(editsFor(["example.com/gpu=c"], [etc, run])).rejects.toThrow(
+    "unresolvable CDI devices example.com/gpu=c",
+  );
+});

@@ -1,0 +1,92 @@
+/** The directory in which plugins put their registration sockets. */
+import { watch } from "node:fs";
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "@coracle/shared/log.ts";
+import type { Plugins } from "./plugins.ts";
+
+/** What no notice told of is seen after this long; also how long after a failure a plugin is asked again. */
+const rescanMs = 5_000;
+const settleMs = 50;
+
+interface Found {
+  /** Another socket under the same name has another one. */
+  readonly identity: string;
+  state: "asked" | "done";
+}
+
+/** Registers what comes and deregisters what goes, until the signal. */
+export async function followSockets(
+  directory: string,
+  plugins: Plugins,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const known = new Map<string, Found>();
+  let scanning = false;
+  let again = false;
+
+  const register = async (path: string, found: Found): Promise<void> => {
+    try {
+      await plugins.register(path);
+      found.state = "done";
+    } catch (error) {
+      log.warn({ socket: path, err: error }, "plugin not registered, will try again");
+      if (known.get(path) === found) known.delete(path);
+    }
+    if (known.get(path) !== found) plugins.deregister(path);
+  };
+  const scan = async (): Promise<void> => {
+    const sockets = await socketsIn(directory);
+    for (const [path, { identity }] of known) {
+      if (sockets.get(path) === identity) continue;
+      known.delete(path);
+      plugins.deregister(path);
+    }
+    for (const [path, identity] of sockets) {
+      if (known.has(path)) continue;
+      const found: Found = { identity, state: "asked" };
+      known.set(path, found);
+      void register(path, found);
+    }
+  };
+  const look = (): void => {
+    if (signal.aborted) return;
+    if (scanning) {
+      again = true;
+      return;
+    }
+    scanning = true;
+    // A burst of notices is one look.
+    setTimeout(() => {
+      again = false;
+      scan()
+        .catch((error: unknown) => log.warn({ err: error }, "plugins' directory not read"))
+        .finally(() => {
+          scanning = false;
+          if (again) look();
+        });
+    }, settleMs).unref();
+  };
+
+  const watcher = watch(directory, { recursive: true, signal }, look);
+  watcher.on("error", (error) => {
+    if (!signal.aborted) log.warn({ err: error }, "plugins' directory not watched");
+  });
+  const timer = setInterval(look, rescanMs).unref();
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  look();
+}
+
+/** Path → identity. What begins with a dot is being made. */
+async function socketsIn(directory: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSocket() || entry.name.startsWith(".")) continue;
+    const path = join(entry.parentPath, entry.name);
+    const { ino, ctimeMs } = await stat(path).catch(() => ({ ino: 0, ctimeMs: 0 }));
+    if (ino) found.set(path, `${ino}/${ctimeMs}`);
+  }
+  return found;
+}
