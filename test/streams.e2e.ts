@@ -304,7 +304,7 @@ describe("proxy", () => {
     ]);
     expect(await why(`${service}/site:no/proxy/`)).toEqual([
       503,
-      'no endpoints available for service "site"',
+      'no endpoints available for service "site:no"',
     ]);
     expect(await why(`${service}/site:99/proxy/`)).toEqual([
       503,

@@ -121,15 +121,15 @@ const portNumber = (text: string): number | undefined => {
 };
 
 async function toService(registry: Registry, call: Call, name: ProxyName): Promise<ProxyTarget> {
-  const service = await named<Service>(registry, call, name.name);
-  const endpoint = readyEndpoint(registry, call.info.namespace, {
-    service: name.name,
-    port: portName(service, name),
-  });
-  if (!endpoint) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
-  const pod = registry.cache.get({ resource: "pods", namespace: call.info.namespace, name: endpoint.pod });
-  if (!pod) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name.name)}`);
-  return podTarget(pod.object, endpoint.port, name.scheme);
+  const { namespace } = call.info;
+  const port = portName(await named<Service>(registry, call, name.name), name);
+  const slices = slicesOf(registry, namespace, name.name);
+  const endpoint = readyEndpoint(slices, port);
+  const pod = endpoint && registry.cache.get({ resource: "pods", namespace, name: endpoint.pod });
+  if (pod) return podTarget(pod.object, endpoint.port, name.scheme);
+  // Where there are endpoints, it is what was asked for that none of them has.
+  const missed = slices.some((s) => s.endpoints?.length) ? call.info.name : name.name;
+  throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(missed)}`);
 }
 
 /** A port may be named by its number; a name that no port has leads to no endpoint. @throws ApiError 503 */
@@ -140,17 +140,21 @@ function portName(service: Service, { name, port }: ProxyName): string {
   throw serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
 }
 
+function slicesOf(registry: Registry, namespace: string, service: string): EndpointSlice[] {
+  const { items } = registry.cache.list("endpointslices.discovery.k8s.io", { namespace });
+  return items
+    .map(({ object }) => object as EndpointSlice)
+    .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === service);
+}
+
 /** A ready pod behind a Service's port, one of them at random. */
 function readyEndpoint(
-  registry: Registry,
-  namespace: string,
-  of: { readonly service: string; readonly port: string },
+  slices: readonly EndpointSlice[],
+  name: string,
 ): { pod: string; port: number } | undefined {
   const found: { pod: string; port: number }[] = [];
-  for (const { object } of registry.cache.list("endpointslices.discovery.k8s.io", { namespace }).items) {
-    const slice = object as EndpointSlice;
-    if (slice.metadata.labels?.["kubernetes.io/service-name"] !== of.service) continue;
-    const port = slice.ports?.find((p) => (p.name ?? "") === of.port)?.port;
+  for (const slice of slices) {
+    const port = slice.ports?.find((p) => (p.name ?? "") === name)?.port;
     if (port === undefined) continue;
     for (const { conditions, targetRef } of slice.endpoints ?? []) {
       if (conditions?.ready !== false && targetRef?.kind === "Pod" && targetRef.name) {
