@@ -13,15 +13,25 @@ const newKey = (number: number): EncryptionKey => ({
   secret: randomBytes(32).toString("base64"),
 });
 
-/** The two halves of a rotation; between them every object is written again. */
-export const ROTATIONS = ["add", "drop"] as const;
+/** The steps of a rotation: all API servers can read with a new key, then write with it, and every object again; then it is alone. */
+export const ROTATIONS = ["add", "promote", "drop"] as const;
 export type Rotation = (typeof ROTATIONS)[number];
 
-/** The keys with a new one that writes from now on, or only the one that writes. */
+const numberOf = (key: EncryptionKey): number => Number(key.name.slice("key".length));
+
+/** The keys after a step; the first one writes. A rotation that was broken off is begun again with yet another key. */
 function rotate(keys: readonly EncryptionKey[], rotation: Rotation | undefined): readonly EncryptionKey[] {
-  if (rotation === "drop") return keys.slice(0, 1);
-  const last = Math.max(...keys.map((key) => Number(key.name.slice("key".length))));
-  return rotation === "add" ? [newKey(last + 1), ...keys] : keys;
+  const newest = keys.reduce((best, key) => (numberOf(key) > numberOf(best) ? key : best));
+  switch (rotation) {
+    case undefined:
+      return keys;
+    case "add":
+      return [...keys, newKey(numberOf(newest) + 1)];
+    case "promote":
+      return [newest, ...keys.filter((key) => key !== newest)];
+    case "drop":
+      return keys.slice(0, 1);
+  }
 }
 
 /** What is made once and kept for the cluster's life, in the volume that only `init` mounts. */
