@@ -79,7 +79,8 @@ const prefixBytes = 5;
 /** Of an answer. */
 const maxBytes = 4 * 1024 * 1024;
 
-function callOn(
+/** @throws GrpcError */
+export function callOn(
   session: ClientHttp2Session,
   method: string,
   request: Uint8Array,
@@ -113,9 +114,11 @@ function callOn(
       else chunks.push(chunk);
     });
     stream.on("error", (error) => fail("Unavailable", error.message));
-    session.once("close", () => fail("Unavailable", "error reading from server: EOF"));
+    const lost = (): void => fail("Unavailable", "error reading from server: EOF");
+    session.once("close", lost);
     stream.on("close", () => {
       clearTimeout(timer);
+      session.off("close", lost);
       if (status !== "0") fail(codes[Number(status ?? 2)] ?? "Unknown", message || "no status received");
       else resolve(Buffer.concat(chunks).subarray(prefixBytes));
     });

@@ -5,7 +5,6 @@ import { resourceClaims } from "@coracle/shared/api/resources.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
 import { claimNameOf, claimNamesOf, claimProblem, isReservedFor } from "@coracle/shared/dra/pod-claims.ts";
 import type { ClaimDevice, ClaimRecord, ClaimRecords } from "./claims.ts";
-import { call } from "./grpc.ts";
 import {
   claims as claimsMessage,
   decode,
@@ -52,11 +51,9 @@ export function createDeviceManager({ client, records, plugins }: DeviceManagerO
     const request = encode(claimsMessage, {
       claims: claims.map(({ namespace, uid, name }) => ({ namespace, uid, name })),
     });
-    const bytes = await call(plugin.endpoint, `/${plugin.service}/${method}`, request, timeoutMs).catch(
-      (error: Error) => {
-        throw new Error(`${method} failed: ${error.message}`, { cause: error });
-      },
-    );
+    const bytes = await plugin.call(method, request, timeoutMs).catch((error: Error) => {
+      throw new Error(`${method} failed: ${error.message}`, { cause: error });
+    });
     const { claims: answers } = decode<T>(answer, bytes);
     for (const { uid, name } of claims) {
       const error = answers[uid] === undefined ? "no answer for it" : answers[uid].error;

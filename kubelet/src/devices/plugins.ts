@@ -1,6 +1,7 @@
 /** The drivers that have registered on this node (pluginregistration v1, type DRAPlugin). */
+import type { ClientHttp2Session } from "node:http2";
 import type { Logger } from "@coracle/shared/log.ts";
-import { call, openSession } from "./grpc.ts";
+import { call, callOn, openSession } from "./grpc.ts";
 import { decode, encode, nothing, pluginInfo, registrationStatus, type PluginInfo } from "./messages.ts";
 
 /** A driver's socket, and which version of the service it has. */
@@ -9,6 +10,8 @@ export interface Plugin {
   /** As this process sees it. */
   readonly endpoint: string;
   readonly service: string;
+  /** @throws GrpcError */
+  call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
 }
 
 export interface Plugins {
@@ -44,7 +47,8 @@ export function createPlugins(options: PluginsOptions): Plugins {
   const { log, goneAfterMs = defaultGoneAfterMs } = options;
   /** Registration socket → plugin, in the order of registration. */
   const registered = new Map<string, Plugin>();
-  const connected = new Set<string>();
+  /** Registration socket → the connection to the driver. */
+  const sessions = new Map<string, ClientHttp2Session>();
   const leaving = new Map<string, NodeJS.Timeout>();
   let closed = false;
 
@@ -57,7 +61,7 @@ export function createPlugins(options: PluginsOptions): Plugins {
   };
   /** Unless it comes back in time. */
   const leave = (driver: string): void => {
-    const here = [...registered].some(([socket, p]) => p.driver === driver && connected.has(socket));
+    const here = [...registered].some(([socket, p]) => p.driver === driver && sessions.has(socket));
     if (closed || here || leaving.has(driver)) return;
     const timer = setTimeout(() => {
       leaving.delete(driver);
@@ -72,7 +76,7 @@ export function createPlugins(options: PluginsOptions): Plugins {
     try {
       const session = await openSession(plugin.endpoint);
       session.unref();
-      connected.add(socket);
+      sessions.set(socket, session);
       stay(plugin.driver);
       session.once("close", () => lost(socket, plugin));
     } catch {
@@ -81,7 +85,7 @@ export function createPlugins(options: PluginsOptions): Plugins {
   }
   function lost(socket: string, plugin: Plugin): void {
     if (registered.get(socket) !== plugin) return;
-    connected.delete(socket);
+    sessions.delete(socket);
     leave(plugin.driver);
     setTimeout(() => void follow(socket, plugin), reconnectMs).unref();
   }
@@ -101,10 +105,18 @@ export function createPlugins(options: PluginsOptions): Plugins {
       const status = problem ? { error: problem } : { pluginRegistered: true };
       if (!problem) {
         const service = services.find((v) => info.supportedVersions.includes(`${v}.DRAPlugin`)) ?? "v1";
-        const plugin = {
+        const prefix = `/k8s.io.kubelet.pkg.apis.dra.${service}.DRAPlugin`;
+        const plugin: Plugin = {
           driver: info.name,
           endpoint,
-          service: `k8s.io.kubelet.pkg.apis.dra.${service}.DRAPlugin`,
+          service,
+          call(method, request, ms) {
+            const session = sessions.get(socket);
+            const path = `${prefix}/${method}`;
+            return session && !session.closed && !session.destroyed
+              ? callOn(session, path, request, ms)
+              : call(endpoint, path, request, ms);
+          },
         };
         registered.delete(socket);
         registered.set(socket, plugin);
@@ -124,13 +136,15 @@ export function createPlugins(options: PluginsOptions): Plugins {
       const plugin = registered.get(socket);
       if (!plugin) return;
       registered.delete(socket);
-      connected.delete(socket);
+      sessions.get(socket)?.destroy();
+      sessions.delete(socket);
       log.info({ driver: plugin.driver }, "driver deregistered");
       leave(plugin.driver);
     },
     close() {
       closed = true;
       for (const timer of leaving.values()) clearTimeout(timer);
+      for (const session of sessions.values()) session.destroy();
     },
   };
 }
