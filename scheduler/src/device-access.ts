@@ -51,8 +51,7 @@ export function createDeviceAccess(
       }
     },
     async deallocate(claim, signal) {
-      const { allocation: _, reservedFor: __, ...status } = claim.status ?? {};
-      await client.update(resourceClaims, { ...claim, status }, { subresource: "status", signal });
+      await client.update(resourceClaims, { ...claim, status: {} }, { subresource: "status", signal });
     },
     releaseClaim(claim, pod) {
       const body = {

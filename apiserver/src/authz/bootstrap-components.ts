@@ -104,7 +104,7 @@ export const componentRoles: readonly RoleDeclaration[] = [
         "csidrivers csinodes csistoragecapacities storageclasses volumeattachments",
       ),
       may(read, "resource.k8s.io", "deviceclasses resourceclaims resourceslices"),
-      may("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
+      may("patch update", "resource.k8s.io", "resourceclaims resourceclaims/binding resourceclaims/status"),
       may(read, "scheduling.k8s.io", "priorityclasses"),
     ],
   },

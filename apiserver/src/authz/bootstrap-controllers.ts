@@ -190,7 +190,7 @@ export const controllerRules: Readonly<Record<string, readonly PolicyRule[]>> = 
     may("update", "core", "pods/finalizers"),
     may("patch update", "core", "pods/status"),
     may("create delete get list watch", "resource.k8s.io", "resourceclaims"),
-    may("patch update", "resource.k8s.io", "resourceclaims resourceclaims/status"),
+    may("patch update", "resource.k8s.io", "resourceclaims resourceclaims/binding resourceclaims/status"),
     may(read, "resource.k8s.io", "resourceclaimtemplates"),
     writeEvents,
   ],

@@ -154,5 +154,7 @@ export const contextFor = (overrides: Partial<WriteContext> = {}): WriteContext 
   store: undefined as never,
   warn: () => undefined,
   subresource: "",
+  verb: "update",
+  refusal: () => undefined,
   ...overrides,
 });

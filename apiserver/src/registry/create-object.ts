@@ -73,7 +73,8 @@ async function createOnce(
   const object = await admitMutate(registry, scope, body);
   setDefaults(kind, object);
   stampNew(kind, object, registry.now());
-  const ctx = writeContext(registry, {
+  const ctx = writeContext(registry, kind, {
+    verb: "create",
     user: request.user,
     namespace: request.namespace,
     dryRun: request.dryRun,

@@ -151,7 +151,7 @@ async function remove(
   const { dryRun } = request.deletion;
   const text = storageText(current.object);
   if (dryRun) return { item: notWritten(key, current.revision, text), removed: true };
-  const ctx = writeContext(registry, { ...request, dryRun, subresource: "" });
+  const ctx = writeContext(registry, kind, { ...request, dryRun, subresource: "", verb: "delete" });
   return { item: await removeObject(registry, { kind, current, text, ctx }), removed: true };
 }
 

@@ -19,8 +19,22 @@ export interface WriteContext {
   /** For `allocate` and `release` only: reservations are objects of their own, created atomically. */
   readonly store: Pick<Store, "create" | "update" | "delete" | "get">;
   readonly warn: (message: string) => void;
+  /** With which verb. */
+  readonly verb: "create" | "update" | "patch" | "delete";
+  /**
+   * Asks for a further right, on a subresource of this kind that exists for that alone.
+   * @returns why the user has it not, as a refused request would be told
+   */
+  readonly refusal: (ask: FurtherRight) => string | undefined;
   /** Subresource being written: "" for the main resource, "status", "scale", "ephemeralcontainers", … */
   readonly subresource: string;
+}
+
+export interface FurtherRight {
+  readonly verb: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 /** Reservations made for one write. After the write exactly one of the two is called. */

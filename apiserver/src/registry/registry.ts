@@ -1,3 +1,4 @@
+import { denied } from "../authz/denied.ts";
 import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
 import type { SubjectRulesReviewStatus } from "@coracle/shared/api/generated/authorization-v1.ts";
 import type { ServiceAccount } from "@coracle/shared/api/generated/core-v1.ts";
@@ -110,11 +111,18 @@ export interface WriteScope {
   readonly dryRun: boolean;
   readonly subresource: string;
   readonly warn: (message: string) => void;
+  readonly verb: WriteContext["verb"];
 }
 
 /** The context that a kind's strategy sees. */
-export const writeContext = (registry: Registry, scope: WriteScope): WriteContext => ({
+export const writeContext = (registry: Registry, kind: Kind, scope: WriteScope): WriteContext => ({
   ...scope,
+  refusal(ask) {
+    const { group, plural: resource, storageVersion: version } = kind;
+    const info = { ...ask, isResource: true, path: "", group, version, resource };
+    const { allowed, reason } = registry.authorize(scope.user, info);
+    return allowed ? undefined : denied(scope.user, info, reason).message;
+  },
   now: registry.now,
   lookup: (resource, namespace, name) => registry.cache.get({ resource, namespace, name }),
   all: (resource) => registry.cache.all(resource),

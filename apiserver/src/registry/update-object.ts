@@ -127,7 +127,10 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   if (kind.namespaced && body.metadata.namespace && body.metadata.namespace !== request.namespace) {
     throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
-  const ctx = writeContext(registry, { ...request });
+  const ctx = writeContext(registry, kind, {
+    ...request,
+    verb: request.isPatch || request.tracked ? "patch" : "update",
+  });
   restoreMeta(kind, body, old, request.subresource);
   restoreForUpdate(kind, body, old, request.subresource);
   setDefaults(kind, body);

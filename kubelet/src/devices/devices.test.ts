@@ -149,7 +149,7 @@ test("devices are prepared once for all pods that share them, and given back aft
 test("a claim is for whom it is reserved", async () => {
   putClaim("c", "somebody");
   await expect((await manager()).prepare(pod("one", "c"), signal)).rejects.toThrow(
-    "pod one(uid-one) is not allowed to use resource claim c(uid-c)",
+    "pod one(uid-one) is not allowed to use ResourceClaim c(uid-c)",
   );
 });
 

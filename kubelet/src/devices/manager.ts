@@ -55,10 +55,11 @@ export function createDeviceManager({ client, records, plugins }: DeviceManagerO
       throw new Error(`${method} failed: ${error.message}`, { cause: error });
     });
     const { claims: answers } = decode<T>(answer, bytes);
-    for (const { uid, name } of claims) {
-      const error = answers[uid] === undefined ? "no answer for it" : answers[uid].error;
-      if (error) throw new Error(`${method} failed for ResourceClaim ${name}: ${error}`);
-    }
+    for (const { uid, name } of claims)
+      if (answers[uid]?.error)
+        throw new Error(`${method} failed for ResourceClaim ${name}: ${answers[uid].error}`);
+    const skipped = claims.filter(({ uid }) => answers[uid] === undefined).length;
+    if (skipped > 0) throw new Error(`${method} skipped ${skipped} ResourceClaims`);
     return answers;
   }
 
@@ -183,7 +184,7 @@ function check(pod: Pod, claim: ResourceClaim, before: ClaimRecord | undefined):
   }
   if (!isReservedFor(claim, pod))
     throw new Error(
-      `pod ${pod.metadata.name}(${pod.metadata.uid}) is not allowed to use resource claim ${name}(${uid})`,
+      `pod ${pod.metadata.name}(${pod.metadata.uid}) is not allowed to use ResourceClaim ${name}(${uid})`,
     );
   if (!claim.status?.allocation) throw new Error(`ResourceClaim ${name} is not allocated`);
 }

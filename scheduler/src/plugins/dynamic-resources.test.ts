@@ -62,7 +62,9 @@ test("a pod goes where its device is, and nobody else gets it while that is writ
   expect(run(podWith("q", { resourceClaimName: "two" }))).toBe(
     "0/2 nodes are available: 2 cannot allocate all claims.",
   );
-  expect(run(podWith("q", { resourceClaimName: "one" }))).toContain("being allocated for another pod");
+  expect(run(podWith("q", { resourceClaimName: "one" }))).toContain(
+    "resource claim default/one is in the process of being allocated",
+  );
   await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
   expect(bound).toMatchObject([["one", { devices: { results: [{ device: "only", pool: "b" }] } }, "p"]]);
   plugin.unreserve?.(podInfo(pod), placed.node, placed.state);

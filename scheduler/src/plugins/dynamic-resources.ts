@@ -10,7 +10,7 @@ import { nodeSelectorMatches } from "@coracle/shared/scheduling/node-affinity.ts
 import { createAllocator, type Allocator } from "../dra/allocate.ts";
 import { wantedOf, type Wanted } from "../dra/demands.ts";
 import { deviceId, gatherPools } from "../dra/pools.ts";
-import { unfit, unresolvable, type Plugin, type Unfit } from "../framework.ts";
+import { unresolvable, type Plugin, type Unfit } from "../framework.ts";
 
 const name = "DynamicResources";
 
@@ -75,8 +75,11 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
       const claims = claimsOf(pod, namespace, access);
       if ("reasons" in claims) return claims;
       const unallocated = claims.filter((claim) => !claim.status?.allocation);
-      if (unallocated.some((claim) => pending.has(claim.metadata.uid ?? "")))
-        return unresolvable("resourceclaim is being allocated for another pod");
+      const awaited = unallocated.find((claim) => pending.has(claim.metadata.uid ?? ""));
+      if (awaited)
+        return unresolvable(
+          `resource claim ${namespace}/${awaited.metadata.name} is in the process of being allocated`,
+        );
       try {
         const wanted = unallocated.map((claim) =>
           wantedOf(claim, (className) => access.deviceClass(className)),
@@ -106,7 +109,7 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
       if (!found.allocator) return undefined;
       try {
         const allocations = found.allocator.allocate(found.wanted, node);
-        if (!allocations) return unfit("cannot allocate all claims");
+        if (!allocations) return unresolvable("cannot allocate all claims");
         found.decisions.set(nodeName, allocations);
         return undefined;
       } catch (error) {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { created, refusals, row, updateRefusals } from "../kind.test-support.ts";
+import type { WriteContext } from "../../registry/kind.ts";
 import { deviceClasses } from "../deviceclasses/kind.ts";
 import { resourceClaimTemplates } from "../resourceclaimtemplates/kind.ts";
 import { resourceClaims } from "./kind.ts";
@@ -68,7 +69,7 @@ test("expressions must compile, fit, and give true or false", () => {
 test("the devices of others are for namespaces with a label", () => {
   const admin = claim({ requests: [{ name: "a", exactly: { ...exactly, adminAccess: true } }] });
   const why =
-    ": Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace";
+    "spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace";
   expect(refusals(resourceClaims, admin)).toEqual([why]);
   expect(refusals(resourceClaimTemplates, { spec: { spec: admin.spec } })).toEqual([why]);
   const labels = { "resource.kubernetes.io/admin-access": "true" };
@@ -88,7 +89,7 @@ test("what is asked for never changes", () => {
 const device = { driver: "a.example.com", pool: "p", device: "d" };
 const allocation = { devices: { results: [{ request: "a", ...device }] } };
 const pod = { resource: "pods", name: "web", uid: "1" };
-const statusRefusals = (after: object, metadata: object = {}): string[] =>
+const statusRefusals = (after: object, metadata: object = {}, ctx: Partial<WriteContext> = {}): string[] =>
   updateRefusals(
     resourceClaims,
     plain,
@@ -96,7 +97,7 @@ const statusRefusals = (after: object, metadata: object = {}): string[] =>
       object.status = after;
       Object.assign(object.metadata, metadata);
     },
-    { subresource: "status" },
+    { ...ctx, subresource: "status" },
   );
 
 test("the status is judged", () => {
@@ -120,6 +121,36 @@ test("the status is judged", () => {
   const leaving = { deletionTimestamp: "2026-11-23T12:00:00Z" };
   expect(statusRefusals({ allocation, reservedFor: [pod] }, leaving)).toEqual([
     "status.reservedFor: Forbidden: new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set",
+  ]);
+});
+
+test("who gives out devices and who drives them may say so, each their own part", () => {
+  const nodeSelector = {
+    nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["n1"] }] }],
+  };
+  const status = { allocation: { ...allocation, nodeSelector }, devices: [device] };
+  const asked: string[] = [];
+  const refusal: WriteContext["refusal"] = ({ verb, subresource, name }) => {
+    asked.push(`${verb} ${subresource} ${name}`);
+    return verb === "associated-node:patch" ? undefined : "no";
+  };
+  const user = {
+    username: "system:serviceaccount:default:driver",
+    groups: [],
+    extra: { "authentication.kubernetes.io/node-name": ["n1"] },
+  };
+  expect(statusRefusals(status, {}, { refusal, verb: "patch", user })).toEqual([
+    'status: Forbidden: changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="patch" permission: no',
+  ]);
+  expect(asked).toEqual([
+    "patch binding ",
+    "associated-node:patch driver a.example.com",
+    "arbitrary-node:patch driver a.example.com",
+  ]);
+  expect(
+    statusRefusals(status, {}, { refusal, verb: "update", user: { ...user, extra: {} } }).slice(1),
+  ).toEqual([
+    'status.devices: Forbidden: changing status.devices requires resource="resourceclaims/driver", verb="[arbitrary-node:update]" permission: no',
   ]);
 });
 

@@ -2,10 +2,10 @@ import type { ResourceClaim } from "@coracle/shared/api/generated/resource-v1.ts
 import { path } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, column, nameColumn } from "../shared/columns.ts";
-import { asksForAdminAccess, validateAdminAccess } from "../shared/dra/admin-access.ts";
+import { adminAccessOf, validateAdminAccess } from "../shared/dra/admin-access.ts";
 import { setClaimDefaults, setTolerationDefaults, validateClaimSpec } from "../shared/dra/claim.ts";
-import { semanticEqual } from "../shared/equal.ts";
 import { validateImmutable } from "../shared/workload.ts";
+import { validateRights } from "./rights.ts";
 import { deviceKey, validateClaimStatus } from "./validate-status.ts";
 
 const root = path("spec");
@@ -27,19 +27,17 @@ export const resourceClaims = defineKind<ResourceClaim>({
   },
   prepareForStatusUpdate: dropDeallocated,
   validate: (claim, ctx) => [
-    ...validateAdminAccess(asksForAdminAccess(claim.spec?.devices), ctx),
+    ...validateAdminAccess(adminAccessOf(claim.spec?.devices), ctx),
     ...validateClaimSpec(claim.spec, root, false),
   ],
   validateUpdate: (claim, old) => [
     ...validateImmutable(claim.spec, old.spec, root),
     ...validateClaimSpec(claim.spec, root, true),
   ],
-  validateStatusUpdate: (claim, old, ctx) => {
-    const admin = (c: ResourceClaim): boolean =>
-      c.status?.allocation?.devices?.results?.some((r) => r.adminAccess) ?? false;
-    const unchanged = semanticEqual(claim.status?.allocation, old.status?.allocation);
-    return [...validateAdminAccess(admin(claim) && !unchanged, ctx), ...validateClaimStatus(claim, old)];
-  },
+  validateStatusUpdate: (claim, old, ctx) => [
+    ...validateRights(claim, old, ctx),
+    ...validateClaimStatus(claim, old),
+  ],
   columns: [nameColumn, column("State", stateCell), ageColumn],
 });
 

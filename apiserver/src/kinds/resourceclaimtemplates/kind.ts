@@ -2,7 +2,7 @@ import type { ResourceClaimTemplate } from "@coracle/shared/api/generated/resour
 import { path, type FieldError } from "../../registry/field.ts";
 import { defineKind } from "../../registry/kind.ts";
 import { ageColumn, nameColumn } from "../shared/columns.ts";
-import { asksForAdminAccess, validateAdminAccess } from "../shared/dra/admin-access.ts";
+import { adminAccessOf, validateAdminAccess } from "../shared/dra/admin-access.ts";
 import { setClaimDefaults, validateClaimSpec } from "../shared/dra/claim.ts";
 import { check, qualifiedName } from "../shared/names.ts";
 import { validateLabels } from "../shared/selector.ts";
@@ -24,7 +24,7 @@ export const resourceClaimTemplates = defineKind<ResourceClaimTemplate>({
     spec.metadata = { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
   },
   validate: (template, ctx) => [
-    ...validateAdminAccess(asksForAdminAccess(template.spec?.spec?.devices), ctx),
+    ...validateAdminAccess(adminAccessOf(template.spec?.spec?.devices), ctx),
     ...validateSpec(template, false),
   ],
   validateUpdate: (template, old) => [
