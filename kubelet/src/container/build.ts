@@ -241,7 +241,7 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
         : [{ type: "bind" as const, source: message.engine, target: messagePath, readOnly: false }]),
       ...node,
     ],
-      devices: edits.devices,
+    devices: edits.devices,
     resources: containerResources(pod, spec, {
       pidsLimit: ctx.config.podPidsLimit,
       grouped: sandbox.labels[LABEL.cgroup] !== undefined,
