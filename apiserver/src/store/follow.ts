@@ -9,6 +9,8 @@ import type { Change } from "./store.ts";
 export interface Follower {
   /** A change of this process, in the order of Redis's answers. */
   readonly made: (change: Change) => void;
+  /** How many of the channel's subscribers are this process: a write need not be announced to itself. */
+  readonly subscriptions: 0 | 1;
   /** The store was seen to be at this revision. */
   readonly told: (revision: number) => void;
   /** Changes after a revision, in order, over any number of reconnects. @throws Expired */
@@ -20,21 +22,26 @@ const batchSize = 512;
 const lookMs = 10_000;
 
 /**
- * Follows the change log. Each write is announced on a channel, on the same connection that the writes go over; what others
- * announce is read from the log, and what this process made is known already.
+ * Follows the change log. Each write is announced on a channel, when others listen there, on the same connection that the
+ * writes go over; what others announce is read from the log, and what this process made is known already.
  * @param process what the ids of this process's operations begin with
  */
 export function createFollower(link: Link, process: string): Follower {
   const readers = new Set<Pending>();
+  let subscriptions: 0 | 1 = 0;
   const told = (revision: number): void => readers.forEach((reader) => reader.told(revision));
   link.redis.on("message", (_channel: string, text: string) => {
     const [revision = "", operation = ""] = text.split(" ");
     if (operation.startsWith(process)) return;
     told(Number(revision));
   });
+  link.redis.on("close", () => (subscriptions = 0));
   link.redis.on("ready", () => {
     // In this order: what is not in the log yet when it is read will be announced.
-    link.redis.subscribe(changesChannel).catch(() => undefined);
+    link.redis.subscribe(changesChannel).then(
+      () => (subscriptions = 1),
+      () => undefined,
+    );
     for (const reader of readers) reader.look();
   });
   return {
@@ -42,6 +49,9 @@ export function createFollower(link: Link, process: string): Follower {
       for (const reader of readers) reader.made(change);
     },
     told,
+    get subscriptions() {
+      return subscriptions;
+    },
     async *changes(after, signal) {
       if (signal.aborted) return;
       const reader = createPending();

@@ -135,7 +135,7 @@ function createWriter({ link, patience, process, follower }: WriterParts) {
       expected: readonly number[],
     ): Promise<number> {
       const operation = `${process}.${(count++).toString(36)}`;
-      const args = [keyText(key), body, operation, ...expected];
+      const text = keyText(key);
       const deadline = performance.now() + patience;
       let repeat: { operation: string; since: number } | undefined;
       for (;;) {
@@ -145,6 +145,7 @@ function createWriter({ link, patience, process, follower }: WriterParts) {
           throw repeat ? outcomeUnknown() : error;
         }
         const since = newest;
+        const args = [text, body, operation, follower.subscriptions, ...expected];
         try {
           const revision = await attempt(scripts[type], key, args, repeat);
           if (revision > newest) newest = revision;
