@@ -117,6 +117,8 @@ export function keepTimesWhenUnchanged(live: KubeObject, object: KubeObject): vo
   const before = live.metadata.managedFields;
   const after = object.metadata.managedFields;
   if (!before || !after || before.length !== after.length) return;
+  // Most writes change something, and are done with here.
+  if (!equal(withoutManagedFields(live), withoutManagedFields(object))) return;
   // Another time may have put an entry in another place.
   const timeless = (entries: typeof before): unknown =>
     Object.fromEntries(
@@ -125,9 +127,7 @@ export function keepTimesWhenUnchanged(live: KubeObject, object: KubeObject): vo
         { ...e, time: undefined },
       ]),
     );
-  if (!equal(timeless(before), timeless(after))) return;
-  if (equal(withoutManagedFields(live), withoutManagedFields(object)))
-    object.metadata.managedFields = clone(before);
+  if (equal(timeless(before), timeless(after))) object.metadata.managedFields = clone(before);
 }
 
 /** Entries in the request itself count when they are valid; one empty entry asks to forget everything. */
