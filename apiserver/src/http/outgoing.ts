@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { ApiResponse } from "../request.ts";
+import { chunkWriter } from "./chunk.ts";
 
 /** Smaller answers are not worth the work, as upstream. */
 const gzipFrom = 128 * 1024;
@@ -74,13 +75,14 @@ export function cutWhenOverdue(stream: { destroy(): unknown }, overdue: AbortSig
 }
 
 async function pump(outgoing: ServerResponse, body: AsyncIterable<Uint8Array | string>): Promise<void> {
+  const write = chunkWriter(outgoing);
   const gone = new AbortController();
   const onClose = (): void => gone.abort();
   outgoing.once("close", onClose);
   try {
     for await (const chunk of body) {
       if (gone.signal.aborted) return;
-      if (!outgoing.write(chunk)) await once(outgoing, "drain", { signal: gone.signal });
+      if (!write(chunk)) await once(outgoing, "drain", { signal: gone.signal });
     }
   } catch (error) {
     if (!gone.signal.aborted) throw error;

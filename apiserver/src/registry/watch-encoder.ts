@@ -25,20 +25,13 @@ const heads: Readonly<Record<EventType, Buffer>> = {
   DELETED: Buffer.from('{"type":"DELETED","object":'),
 };
 
-/** The last few events' bytes, shared by all watchers that read plain JSON. */
-const shared: Readonly<Record<EventType, WeakMap<CachedObject, Buffer>>> = {
-  ADDED: new WeakMap(),
-  MODIFIED: new WeakMap(),
-  DELETED: new WeakMap(),
-};
+/** The last event's bytes: it goes to one watcher of plain JSON after the other. */
+let last: { readonly type: EventType; readonly item: CachedObject; readonly bytes: Buffer } | undefined;
 
 function sharedBytes(type: EventType, item: CachedObject): Buffer {
-  let bytes = shared[type].get(item);
-  if (!bytes) {
-    bytes = Buffer.concat([heads[type], item.json(), newline]);
-    shared[type].set(item, bytes);
-  }
-  return bytes;
+  if (last?.item !== item || last.type !== type)
+    last = { type, item, bytes: Buffer.concat([heads[type], item.json(), newline]) };
+  return last.bytes;
 }
 
 /** The encoder for what a client accepts. @throws ApiError 406 */

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
-import { ApiError, badRequest, internalError, invalid } from "@coracle/shared/errors.ts";
+import { ApiError, badRequest, invalid } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../request.ts";
-import type { CachedObject, CacheEvent } from "../watch/cache.ts";
+import type { CacheEvent } from "../watch/cache.ts";
 import { loadItem, loadItems } from "./custom.ts";
 import { forbiddenField, notSupported, path, type FieldError } from "./field.ts";
 import { parseVersion } from "./list.ts";
@@ -9,21 +9,11 @@ import { isTrue } from "./options.ts";
 import type { Kind } from "./kind.ts";
 import type { Call, Registry } from "./registry.ts";
 import { readSelection, type Selection } from "./select.ts";
-import { watchEncoder, type EventType, type WatchEncoder } from "./watch-encoder.ts";
+import { watchEncoder, type WatchEncoder } from "./watch-encoder.ts";
+import { errorLine, watchStream, type Start } from "./watch-stream.ts";
 
 /** Upstream's `--min-request-timeout`: a watch without a timeout of its own lasts this long, up to twice. */
 const minTimeoutSeconds = 1800;
-const bookmarkEveryMs = 55_000;
-/** Initial events written in one piece, so that a long list is not thousands of small writes. */
-const batchBytes = 64 * 1024;
-
-interface Start {
-  /** Objects sent as ADDED before anything else. */
-  readonly initial: readonly CachedObject[];
-  readonly after: number;
-  /** A bookmark says where the initial events end. */
-  readonly announceEnd: boolean;
-}
 
 /** GET with watch=true: an endless answer, one event a line. */
 export async function watch(registry: Registry, call: Call): Promise<ApiResponse> {
@@ -57,7 +47,7 @@ export async function watch(registry: Registry, call: Call): Promise<ApiResponse
     if (!(error instanceof ApiError)) throw error;
     return streamed(encoder, errorOnly(error));
   }
-  const body = stream({ start, events, selection, encoder, bookmarks, signal: request.signal });
+  const body = watchStream({ start, events, selection, encoder, bookmarks, signal: request.signal });
   return { ...streamed(encoder, body), overdue: overdue.signal };
 }
 
@@ -90,88 +80,6 @@ function timeoutSeconds(text: string | null): number {
   return seconds > 0 ? Math.min(seconds, 2_000_000) : minTimeoutSeconds + randomInt(minTimeoutSeconds);
 }
 
-interface Streaming {
-  readonly start: Start;
-  readonly events: AsyncIterable<CacheEvent | number>;
-  readonly selection: Selection;
-  readonly encoder: WatchEncoder;
-  readonly bookmarks: boolean;
-  readonly signal: AbortSignal;
-}
-
-async function* stream(streaming: Streaming): AsyncGenerator<Buffer | string> {
-  const { start, events, selection, encoder, bookmarks, signal } = streaming;
-  yield* initialEvents(start, encoder);
-  let seen = start.after;
-  let bookmarkedAt = Date.now();
-  try {
-    for await (const event of events) {
-      if (typeof event === "number") {
-        seen = event;
-        if (!bookmarks || Date.now() - bookmarkedAt < bookmarkEveryMs) continue;
-        bookmarkedAt = Date.now();
-        yield encoder.bookmark(event, false);
-        continue;
-      }
-      seen = event.revision;
-      const line = encodeEvent(event, selection, encoder);
-      if (line !== undefined) yield line;
-    }
-    // The time is up: tell the client how far it got.
-    if (bookmarks && !signal.aborted) yield encoder.bookmark(seen, false);
-  } catch (error) {
-    yield errorLine(error);
-  }
-}
-
-function* initialEvents(start: Start, encoder: WatchEncoder): Generator<Buffer | string> {
-  let batch: Buffer[] = [];
-  let size = 0;
-  for (const item of start.initial) {
-    const line = encoder.event("ADDED", item);
-    const bytes = typeof line === "string" ? Buffer.from(line) : line;
-    batch.push(bytes);
-    size += bytes.length;
-    if (size < batchBytes) continue;
-    yield Buffer.concat(batch);
-    batch = [];
-    size = 0;
-  }
-  if (batch.length > 0) yield Buffer.concat(batch);
-  if (start.announceEnd) yield encoder.bookmark(start.after, true);
-}
-
-/** What an event is to a watcher with a selector: an object that comes to match is ADDED, one that ceases to is DELETED. */
-function encodeEvent(
-  event: CacheEvent,
-  selection: Selection,
-  encoder: WatchEncoder,
-): Buffer | string | undefined {
-  const { matches } = selection;
-  if (!matches) return encoder.event(event.type, event.current);
-  const was = event.previous !== undefined && event.type !== "ADDED" && matches(event.previous);
-  if (event.type === "DELETED")
-    return was || matches(event.current) ? encoder.event("DELETED", event.current) : undefined;
-  const is = matches(event.current);
-  if (!is && !was) return undefined;
-  if (!is && event.previous) return encoder.event("DELETED", atRevision(event.previous, event.revision));
-  const type: EventType = was ? "MODIFIED" : "ADDED";
-  return encoder.event(type, event.current);
-}
-
-/** The last state that matched, with the revision of the change that ended it. */
-function atRevision(item: CachedObject, revision: number): CachedObject {
-  const metadata = { ...item.object.metadata, resourceVersion: String(revision) };
-  const object = { ...item.object, metadata };
-  return { key: item.key, revision, object, json: () => Buffer.from(JSON.stringify(object)) };
-}
-
-function errorLine(error: unknown): string {
-  const { status } = error instanceof ApiError ? error : internalError("the watch failed");
-  return `${JSON.stringify({ type: "ERROR", object: status })}\n`;
-}
-
-// oxlint-disable-next-line typescript/require-await -- a stream of one line
 async function* errorOnly(error: ApiError): AsyncGenerator<string> {
   yield errorLine(error);
 }

@@ -71,21 +71,23 @@ export function createWatcher(parts: WatcherParts): Watcher {
     waiting = undefined;
     return true;
   };
-  const next = async (): Promise<Result> => {
-    if (!ready) {
-      await parts.reached();
-      ready = true;
-    }
+  /** Without `async`: what is waited for goes to the waiter itself, not by way of another promise. */
+  const following = (): Promise<Result> => {
     const event = queue.shift();
     if (event) {
       told = event.revision;
-      return { done: false, value: event };
+      return Promise.resolve({ done: false, value: event });
     }
-    if (failure) throw failure;
-    if (ended) return finished;
+    if (failure) return Promise.reject(failure);
+    if (ended) return Promise.resolve(finished);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     waiting = { resolve, reject };
     return promise;
+  };
+  const first = async (): Promise<Result> => {
+    await parts.reached();
+    ready = true;
+    return following();
   };
 
   return {
@@ -105,7 +107,7 @@ export function createWatcher(parts: WatcherParts): Watcher {
     fail,
     events: {
       [Symbol.asyncIterator]: () => ({
-        next,
+        next: () => (ready ? following() : first()),
         return() {
           end();
           return Promise.resolve(finished);
