@@ -1,43 +1,39 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { configMaps } from "@coracle/shared/api/resources.ts";
 import { expect, onTestFinished, test } from "vitest";
-import { deployments, nodes } from "@coracle/shared/api/resources.ts";
-import { startHarness } from "../../testing/harness.ts";
+import { NAMESPACE, startHarness } from "../../testing/harness.ts";
 import { addonsLoop } from "./addons.ts";
 
-const manifest = `
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: names
-  namespace: kube-system
-  annotations: { addons.coracle.io/one-per-node: "true" }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: names } }
-  template:
-    metadata: { labels: { app: names } }
-    spec: { containers: [{ name: c, image: "\${IMAGE}" }] }
+const manifest = (name: string, mode: string): string => `---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: ${name}, namespace: ${NAMESPACE}, labels: { addonmanager.kubernetes.io/mode: ${mode} } }
+data: { key: ours }
 `;
 
-test("an add-on with one replica per node has as many as there are nodes, up to its own number", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "addons-"));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  writeFileSync(join(directory, "names.yaml"), manifest);
-  await using h = await startHarness({ controllers: [], loops: [addonsLoop(directory, { IMAGE: "x" })] });
-  const replicas = async (wanted: number): Promise<void> => {
-    const at = { name: "names", namespace: "kube-system" };
-    await h.eventually(`${wanted} replicas`, async () => {
-      const { spec } = await h.client.get(deployments, at);
-      return spec?.replicas === wanted;
-    });
-  };
-  await replicas(1);
-  for (const name of ["n1", "n2", "n3"]) await h.client.create(nodes, { metadata: { name } });
-  await replicas(2);
-  await h.client.delete(nodes, { name: "n1" });
-  await h.client.delete(nodes, { name: "n2" });
-  await replicas(1);
-  expect((await h.list(deployments)).length).toBe(1);
+test("an add-on is kept as its manifest says, or is the users' to change where it is only to exist", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "addons-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  await writeFile(
+    join(directory, "a.yaml"),
+    manifest("kept", "Reconcile") + manifest("theirs", "EnsureExists"),
+  );
+  await using h = await startHarness({ controllers: [], loops: [addonsLoop(directory, {})] });
+  const value = async (name: string): Promise<string | undefined> =>
+    (await h.list(configMaps)).find((c) => c.metadata.name === name)?.data?.["key"];
+  const change = (name: string) =>
+    h.client.patch(
+      configMaps,
+      { name, namespace: NAMESPACE },
+      { type: "merge", body: { data: { key: "changed" } } },
+    );
+  await h.eventually("both are made", async () => (await value("kept")) && (await value("theirs")));
+  await change("theirs");
+  await change("kept");
+  await h.eventually("one is put right", async () => (await value("kept")) === "ours");
+  expect(await value("theirs")).toBe("changed");
+  await h.client.delete(configMaps, { name: "theirs", namespace: NAMESPACE });
+  await h.eventually("the other comes back", async () => (await value("theirs")) === "ours");
 });

@@ -16,7 +16,10 @@ interface Addon {
   readonly manifest: KubeObject;
 }
 
-/** Keeps the cluster's own add-ons as their manifests say: applied at start, and again when somebody changes or deletes them. */
+/**
+ * Keeps the cluster's own add-ons as their manifests say: applied at start, and again when somebody changes or deletes them (or only
+ * when somebody deletes them, for a manifest with the mode `EnsureExists`).
+ */
 export const addonsLoop = (
   directory: string,
   values: Readonly<Record<string, string | undefined>>,
@@ -112,10 +115,14 @@ function followNodes(
   ctx.informers.for(nodes).on({ add: look, delete: look });
 }
 
+/** As upstream's add-on manager has it: made when it is missing, and from then on the cluster's users' to change. */
+const isOnlyEnsured = ({ metadata: { labels } }: KubeObject): boolean =>
+  labels?.["addonmanager.kubernetes.io/mode"] === "EnsureExists";
+
 async function apply(ctx: ControllerContext, { resource, manifest }: Addon): Promise<void> {
   const { name = "", namespace } = manifest.metadata;
   const live = ctx.informers.for(resource).get(keyOf(manifest));
-  if (live && contains(live, manifest)) return;
+  if (live && (isOnlyEnsured(manifest) || contains(live, manifest))) return;
   if (live) {
     await ctx.client.patch(
       resource,
