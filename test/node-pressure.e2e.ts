@@ -77,6 +77,7 @@ test("a node that is short of memory evicts who uses more than it asked for, and
   expect(status?.conditions?.find((c) => c.type === "DisruptionTarget")).toMatchObject({
     status: "True",
     reason: "TerminationByKubelet",
+    observedGeneration: 1,
   });
   expect(await events("hog")).toContain("Evicted: The node was low on resource: memory.");
   await shown("MemoryPressure", "False");

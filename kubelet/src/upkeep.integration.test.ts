@@ -115,9 +115,10 @@ test("before the node goes its pods end, and say why", async () => {
       reason: "Terminated",
       message: "Pod was terminated in response to imminent node shutdown.",
     });
-    expect(status?.conditions?.find((c) => c.type === "DisruptionTarget")?.reason).toBe(
-      "TerminationByKubelet",
-    );
+    expect(status?.conditions?.find((c) => c.type === "DisruptionTarget")).toMatchObject({
+      reason: "TerminationByKubelet",
+      observedGeneration: 1,
+    });
   }
   expect(upkeep.notReady()).toBe("node is shutting down");
 });

@@ -14,8 +14,9 @@ export interface EndOrder {
 export type EndPod = (pod: Pod, order: EndOrder) => void;
 
 /** The condition that tells workload controllers that the node ended the pod. */
-export const disruptionCondition = (message: string, now: number): PodCondition => ({
+export const disruptionCondition = ({ metadata }: Pod, message: string, now: number): PodCondition => ({
   type: "DisruptionTarget",
+  observedGeneration: metadata.generation,
   status: "True",
   lastTransitionTime: formatTime(now),
   reason: "TerminationByKubelet",

@@ -7,6 +7,7 @@ import type {
 } from "@coracle/shared/api/generated/core-v1.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import { LABEL } from "../container/names.ts";
+import { disruptionCondition } from "../eviction/end-pod.ts";
 import { isStartingOver } from "../lifecycle/restart-all.ts";
 import { appliedResources } from "../steps/resize.ts";
 import { givenToPod } from "../steps/resize-pod.ts";
@@ -88,16 +89,9 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
 function disruption(run: PodRun): PodCondition[] {
   const verdict = run.stop?.verdict;
   if (!verdict?.disruption) return [];
-  const existing = run.pod.status?.conditions?.find((c) => c.type === "DisruptionTarget");
-  return [
-    existing ?? {
-      type: "DisruptionTarget",
-      status: "True",
-      reason: "TerminationByKubelet",
-      message: verdict.message,
-      lastTransitionTime: formatTime(run.ctx.now()),
-    },
-  ];
+  const shown = run.ctx.statuses.current(run.uid) ?? run.pod.status;
+  const existing = shown?.conditions?.find((c) => c.type === "DisruptionTarget");
+  return [existing ?? disruptionCondition(run.pod, verdict.message, run.ctx.now())];
 }
 
 /** Shown as long as the pod is started over. */

@@ -28,7 +28,8 @@ export const staleDisruptionController = (): Controller =>
       if (left > 0) return { requeueAfterMs: left };
       const { name = "", namespace, uid, resourceVersion } = pod.metadata;
       const lastTransitionTime = timestamp(ctx.clock.now());
-      const condition = { type: "DisruptionTarget", status: "False", lastTransitionTime };
+      const observedGeneration = pod.metadata.generation;
+      const condition = { type: "DisruptionTarget", observedGeneration, status: "False", lastTransitionTime };
       const body = { metadata: { uid, resourceVersion }, status: { conditions: [condition] } };
       await ctx.client
         .patch(
