@@ -208,6 +208,22 @@ describe("node ports", () => {
     expect(await reserved(store, ipAddressResource)).toEqual([]);
   });
 
+  test("of a Service that becomes a name elsewhere go, whether or not the client takes its address away", async () => {
+    const store = createMemoryStore();
+    const api = server(store);
+    for (const name of ["kept", "cleared"]) {
+      const external = await api.update(await api.create(serviceOf(name, { type: "NodePort" })), (s) => {
+        if (s.spec) Object.assign(s.spec, { type: "ExternalName", externalName: "example.com" });
+        if (s.spec && name === "cleared") Object.assign(s.spec, { clusterIP: "", clusterIPs: undefined });
+      });
+      expect(external.spec?.clusterIP ?? "").toBe("");
+      for (const field of ["clusterIPs", "ipFamilies", "ipFamilyPolicy"])
+        expect(external.spec?.[field as keyof typeof external.spec]).toBeUndefined();
+    }
+    expect(await reserved(store, ipAddressResource)).toEqual([]);
+    expect(await reserved(store, nodePortResource)).toEqual([]);
+  });
+
   test("and what a load balancer did goes when a Service is none any more", async () => {
     const api = server(createMemoryStore());
     const before = await api.create(serviceOf("web", { type: "LoadBalancer" }));

@@ -61,12 +61,13 @@ function followClusterIP(spec: ServiceSpec, before: ServiceSpec): void {
 
 /** A change of type takes along what only the old type had, unless the client gave it anew. */
 function dropForType(spec: ServiceSpec, before: ServiceSpec): void {
-  const sameIPs = semanticEqual(spec.clusterIPs, before.clusterIPs) && spec.clusterIP === before.clusterIP;
-  if (needsClusterIP(before) && !needsClusterIP(spec) && sameIPs) {
-    delete spec.clusterIP;
-    delete spec.clusterIPs;
-    delete spec.ipFamilies;
-    delete spec.ipFamilyPolicy;
+  if (needsClusterIP(before) && !needsClusterIP(spec)) {
+    if (semanticEqual(spec.clusterIPs, before.clusterIPs) && spec.clusterIP === before.clusterIP) {
+      delete spec.clusterIP;
+      delete spec.clusterIPs;
+    }
+    if (semanticEqual(spec.ipFamilies, before.ipFamilies)) delete spec.ipFamilies;
+    dropIfSame(spec, before, "ipFamilyPolicy");
   }
   if (needsNodePort(before) && !needsNodePort(spec) && sameNodePorts(spec, before))
     for (const port of spec.ports ?? []) delete port.nodePort;
