@@ -9,6 +9,8 @@ import { emptyFragment, fragmentFor, type Fragment, type UdpFlows } from "./rule
 
 const serviceNameLabel = "kubernetes.io/service-name";
 const retryMs = 1_000;
+/** As often as upstream's proxy looks whether its rules are still there. */
+const lookMs = 30_000;
 
 export interface SyncOptions {
   readonly nodeName: string;
@@ -21,6 +23,7 @@ export interface SyncOptions {
   readonly forgetFlows: (allowed: UdpFlows) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  readonly lookMs?: number | undefined;
   /** After each successful write, with the Services it concerned. */
   readonly onSynced: (keys: Iterable<string>) => void;
 }
@@ -195,8 +198,19 @@ export function startSync(options: SyncOptions): () => void {
       mark(undefined);
     },
   });
+  /** A firewall that is loaded anew flushes what others have written. */
+  const look = async (): Promise<void> => {
+    if (running || signal.aborted || (await backend.isIntact())) return;
+    log.warn("the rules have been taken away, will write all of them");
+    everything = true;
+    mark(undefined);
+  };
   return () => {
     started = true;
     mark(undefined);
+    const timer = setInterval(() => {
+      look().catch((error: unknown) => log.warn({ err: error }, "the rules could not be looked at"));
+    }, options.lookMs ?? lookMs);
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   };
 }

@@ -14,6 +14,8 @@ export interface Backend {
     changes: readonly FragmentChange[],
     localAddresses: { readonly added: readonly string[]; readonly removed: readonly string[] },
   ): Promise<void>;
+  /** False when somebody took ours away. */
+  isIntact(): Promise<boolean>;
   /** Removes everything of ours. */
   cleanUp(): Promise<void>;
 }

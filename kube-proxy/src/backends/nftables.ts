@@ -8,6 +8,7 @@ export const table = "ip coracle_proxy";
  * The parts that do not depend on any Service. A lookup is one map access whatever the number of Services. What is addressed to
  * the service range and matched nothing is refused, in forward and output, since there is nobody at such an address; so is what
  * is addressed to a Service without endpoints. The node's own rules refuse too, and later: what is dropped must be gone by then.
+ * A packet that fits no connection would pass untranslated, and its receiver would reset the connection that it does not belong to.
  */
 const base = (serviceCidr: string): string => `
 add table ${table}
@@ -48,7 +49,7 @@ table ${table} {
     fib daddr type local ip daddr != 127.0.0.0/8 ct state new meta l4proto . th dport vmap @refused-node-ports
   }
   chain filter-input { type filter hook input priority filter - 1; jump guard; }
-  chain filter-forward { type filter hook forward priority filter - 1; jump guard; }
+  chain filter-forward { type filter hook forward priority filter - 1; ct state invalid drop; jump guard; }
   chain filter-output { type filter hook output priority filter - 1; jump guard; }
 }
 `;
@@ -127,18 +128,20 @@ export function transaction(changes: readonly FragmentChange[]): string[] {
 const ownAddress = (verb: "add" | "delete", address: string): string =>
   `${verb} element ${table} own-addresses { ${address} . ${address} }`;
 
-/** Runs one nft transaction. @throws Error with nft's own words when the kernel refuses it; then nothing was changed */
-export function nft(commands: string, signal?: AbortSignal): Promise<void> {
+/**
+ * Runs one nft transaction, and says what it lists. @throws Error with nft's own words when the kernel refuses it; then nothing was
+ * changed
+ */
+export function nft(commands: string, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("nft", ["-f", "-"], {
-      stdio: ["pipe", "ignore", "pipe"],
-      ...(signal ? { signal } : {}),
-    });
+    const child = spawn("nft", ["-f", "-"], signal ? { signal } : {});
+    let listing = "";
     let complaint = "";
+    child.stdout.on("data", (d: Buffer) => (listing += d.toString()));
     child.stderr.on("data", (d: Buffer) => (complaint += d.toString()));
     child.on("error", reject);
     child.on("close", (code) =>
-      code === 0 ? resolve() : reject(new Error(`nft: ${complaint.slice(0, 2_000)}`)),
+      code === 0 ? resolve(listing) : reject(new Error(`nft: ${complaint.slice(0, 2_000)}`)),
     );
     child.stdin.on("error", () => undefined);
     child.stdin.end(commands);
@@ -147,14 +150,14 @@ export function nft(commands: string, signal?: AbortSignal): Promise<void> {
 
 export function createNftablesBackend(options: {
   readonly serviceCidr: string;
-  readonly run?: (commands: string) => Promise<void>;
+  readonly run?: (commands: string) => Promise<string>;
 }): Backend {
   const run = options.run ?? nft;
   return {
-    replace(fragments, localAddresses) {
+    async replace(fragments, localAddresses) {
       const changes = [...fragments].map((after) => ({ before: emptyFragment, after }));
       const addresses = [...localAddresses].map((a) => ownAddress("add", a));
-      return run(base(options.serviceCidr) + [...transaction(changes), ...addresses].join("\n") + "\n");
+      await run(base(options.serviceCidr) + [...transaction(changes), ...addresses].join("\n") + "\n");
     },
     async apply(changes, addresses) {
       const commands = [
@@ -164,6 +167,9 @@ export function createNftablesBackend(options: {
       ];
       if (commands.length > 0) await run(`${commands.join("\n")}\n`);
     },
-    cleanUp: () => run(`add table ${table}\ndelete table ${table}\n`),
+    isIntact: async () => (await run("list tables ip\n")).split("\n").includes(`table ${table}`),
+    async cleanUp() {
+      await run(`add table ${table}\ndelete table ${table}\n`);
+    },
   };
 }
