@@ -30,6 +30,12 @@ it("lets a watch, and who allots nothing or enough, have its time", async () => 
   expect((await raw(api, "GET", path)).status).toBe(200);
 });
 
+it("reads no time in a request that lasts, which may be another server's parameter", async () => {
+  await using api = await startInProcess();
+  const path = "/api/v1/namespaces/default/services/web/proxy/slow?timeout=500";
+  expect((await raw(api, "GET", path)).status).toBe(404);
+});
+
 it("refuses a time it cannot read", async () => {
   await using api = await startInProcess();
   const { status, body: answer } = await raw(api, "GET", `${maps}?timeout=abc`);

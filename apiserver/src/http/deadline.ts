@@ -15,9 +15,10 @@ export const isLongRunning = ({ verb, subresource }: RequestInfo): boolean =>
  * @throws ApiError 400
  */
 export function allottedMs({ query }: Pick<ApiRequest, "query">, info: RequestInfo): number | undefined {
+  // A proxied request's parameters are its target's.
+  if (isLongRunning(info)) return undefined;
   const text = query.get("timeout");
   const asked = text ? parse(text) : 0;
-  if (isLongRunning(info)) return undefined;
   return asked > 0 ? Math.min(asked, maxMs) : maxMs;
 }
 
