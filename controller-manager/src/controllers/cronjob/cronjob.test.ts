@@ -54,6 +54,26 @@ test("a hundred missed times are said to be too many; nonsense is refused", () =
   expect(due(cron("@every 1m"), "2026-11-23T10:03:00Z").at).toBe(time("2026-11-23T10:02:30Z"));
 });
 
+test.each([
+  ["3/15 * * * *", ["00:03", "00:18", "00:33"]],
+  ["?/30 1,4/8 * * *", ["01:00", "01:30", "04:00"]],
+  ["@every 1h30m", ["01:30", "03:00", "04:30"]],
+  ["@every 0.5h1500ms", ["00:30", "01:00", "01:30"]],
+])("%s is understood as upstream does", (text, wanted) => {
+  const schedule = parseSchedule(cron(text));
+  const times: string[] = [];
+  for (let t: number | undefined = time("2026-11-23T00:00:00Z"); times.length < wanted.length;) {
+    t = schedule.next(t ?? 0);
+    times.push(new Date(t ?? 0).toISOString().slice(11, 16));
+  }
+  expect(times).toEqual(wanted);
+});
+
+test("a step of one is no restriction of the day, so that both day fields must match", () => {
+  const schedule = parseSchedule(cron("0 0 */1 * 1"));
+  expect(schedule.next(time("2026-11-24T00:00:00Z"))).toBe(time("2026-11-30T00:00:00Z"));
+});
+
 test("a due CronJob makes one Job, owned and listed as active", async () => {
   await using h = await startHarness({ controllers: [cronJobController()] });
   await h.client.create(cronJobs, cron("@every 1s"));

@@ -3,7 +3,16 @@ import type { CronJob } from "@coracle/shared/api/generated/batch-v1.ts";
 
 /** When a CronJob is due. Pure. */
 
-const EVERY = /^@every ((\d+h)?(\d+m)?(\d+s)?)$/;
+const EVERY = /^@every ((?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+)$/;
+const UNITS: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
 
 interface Schedule {
   /** The first time after `at`. */
@@ -20,12 +29,38 @@ export class ScheduleError extends Error {
   }
 }
 
+/** The interval of `@every 1h30m`, to the second and at least one. */
 function everyMs(text: string): number | undefined {
-  const match = EVERY.exec(text);
-  if (!match) return undefined;
-  const [, , hours = "0h", minutes = "0m", seconds = "0s"] = match;
-  const total = parseInt(hours, 10) * 3600 + parseInt(minutes, 10) * 60 + parseInt(seconds, 10);
-  return total > 0 ? total * 1000 : undefined;
+  const given = EVERY.exec(text.trim())?.[1];
+  if (given === undefined) return undefined;
+  let total = 0;
+  for (const [, amount, unit = ""] of given.matchAll(/([\d.]+)([a-zµ]+)/g))
+    total += Number(amount) * (UNITS[unit] ?? 0);
+  return Math.max(1000, Math.floor(total / 1000) * 1000);
+}
+
+/** The highest value of each field: minute, hour, day, month, weekday. */
+const HIGHEST = [59, 23, 31, 12, 6] as const;
+
+/** What upstream's parser takes and ours does not: `3/15` (from 3 to the end), and `?` or a step of one where `*` is meant. */
+function plainFields(schedule: string): string {
+  if (schedule.trim().startsWith("@")) return schedule;
+  const part = (text: string, field: number): string => {
+    const [range = "", step] = text.replaceAll("?", "*").split("/");
+    if (step === undefined) return range;
+    if (range === "*") return Number(step) === 1 ? "*" : `*/${step}`;
+    return range.includes("-") ? `${range}/${step}` : `${range}-${HIGHEST[field]}/${step}`;
+  };
+  return schedule
+    .trim()
+    .split(/\s+/)
+    .map((field, i) =>
+      field
+        .split(",")
+        .map((text) => part(text, i))
+        .join(","),
+    )
+    .join(" ");
 }
 
 /** @throws ScheduleError */
@@ -40,7 +75,7 @@ export function parseSchedule(cronJob: CronJob): Schedule {
     );
   let cron: Cron;
   try {
-    cron = new Cron(schedule, { mode: "5-part", timezone: timeZone ?? "Etc/UTC", paused: true });
+    cron = new Cron(plainFields(schedule), { mode: "5-part", timezone: timeZone ?? "Etc/UTC", paused: true });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ScheduleError(
