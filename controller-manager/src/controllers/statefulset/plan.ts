@@ -8,7 +8,7 @@ import { ordinalOf, revisionOf, startOrdinal } from "./identity.ts";
 
 export type Action =
   | { readonly kind: "create"; readonly ordinal: number; readonly revision: "current" | "update" }
-  | { readonly kind: "delete"; readonly pod: Pod; readonly why: "failed" | "scaled" | "updated" };
+  | { readonly kind: "delete"; readonly pod: Pod; readonly why: "ended" | "scaled" | "updated" };
 
 export interface PlanInput {
   readonly set: StatefulSet;
@@ -68,7 +68,7 @@ function fillReplicas(view: View, actions: Action[]): boolean {
     const ordinal = view.start + index;
     if (!pod) actions.push({ kind: "create", ordinal, revision: revisionFor(view, ordinal) });
     else if (isTerminal(pod)) {
-      if (!isGoing(pod)) actions.push({ kind: "delete", pod, why: "failed" });
+      if (!isGoing(pod)) actions.push({ kind: "delete", pod, why: "ended" });
     } else if (isAvailable(view, pod)) continue;
     // Ordered: the next pod waits until this one runs, is ready and has been so for long enough.
     if (view.ordered) return false;

@@ -30,6 +30,13 @@ const settled = (h: Harness, replicas: number): Promise<StatefulSet> =>
     );
   });
 
+const volumeClaimTemplates = [
+  {
+    metadata: { name: "data" },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  },
+];
+
 test("pods come in order, each after the one before is ready, with names, host names and claims", async () => {
   await using h = await start();
   const order: string[] = [];
@@ -40,12 +47,6 @@ test("pods come in order, each after the one before is ready, with names, host n
       expect(ready).toBe(order.length - 1);
     },
   });
-  const volumeClaimTemplates = [
-    {
-      metadata: { name: "data" },
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
-    },
-  ];
   const container = { name: "c", image: "db:1", volumeMounts: [{ name: "data", mountPath: "/data" }] };
   const template = { metadata: { labels: { app: "db" } }, spec: { containers: [container] } };
   await h.client.create(statefulSets, db(3, { volumeClaimTemplates, template }));
@@ -65,6 +66,26 @@ test("pods come in order, each after the one before is ready, with names, host n
     "data-db-2",
   ]);
   expect(h.events).toContain("SuccessfulCreate create Pod db-0 in StatefulSet db successful");
+});
+
+test("a claim that vanished before its pod could start is made again", async () => {
+  await using h = await startHarness({ controllers: [statefulSetController()] });
+  await h.client.create(statefulSets, db(1, { volumeClaimTemplates }));
+  const claim = { name: "data-db-0", namespace: NAMESPACE };
+  const first = await h.eventually("a pod with a claim", async () => {
+    const made = await h.list(pods);
+    return made.length === 1 && (await h.client.get(persistentVolumeClaims, claim));
+  });
+  await h.client.delete(persistentVolumeClaims, claim);
+  const body = { metadata: { annotations: { look: "again" } } };
+  await h.eventually("the cache shows it", () =>
+    Promise.resolve([...h.ctx.informers.for(persistentVolumeClaims).list()].length === 0),
+  );
+  await h.client.patch(statefulSets, at, { type: "merge", body });
+  await h.eventually("another claim", async () => {
+    const [second] = await h.list(persistentVolumeClaims);
+    return second && second.metadata.uid !== first.metadata.uid;
+  });
 });
 
 test("scaling down takes the highest first; claims stay", async () => {

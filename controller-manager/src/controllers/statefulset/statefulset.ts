@@ -109,7 +109,8 @@ async function sync(ctx: ControllerContext, expectations: Expectations, set: Sta
       failure ??= error;
     }
   }
-  if (set.metadata.deletionTimestamp === undefined) await repair(ctx, set, mine);
+  if (set.metadata.deletionTimestamp === undefined)
+    await repair(ctx, set, mine).catch((error: unknown) => (failure ??= error));
   await writeStatus(ctx, input, history);
   const live = new Set([...mine.map(revisionOf), input.currentRevision, updateRevision]);
   await trimHistory(ctx, history.old, live, set.spec?.revisionHistoryLimit ?? 10);
@@ -129,16 +130,28 @@ async function act(
     await ensureClaims(ctx, set, action.ordinal);
     await createPod(ctx, expectations, set, wanted);
   } else if (action.kind === "delete") {
-    if (action.why === "failed")
-      ctx.events.record(
-        set,
-        "Warning",
-        "RecreatingFailedPod",
-        `StatefulSet ${keyOf(set)} is recreating failed Pod ${action.pod.metadata.name}`,
-      );
+    if (action.why === "ended") reportEnded(ctx, set, action.pod);
     if (action.why === "scaled") await alignOwners(ctx, set, action.pod);
     await deletePod(ctx, expectations, set, action.pod);
   }
+}
+
+function reportEnded(ctx: ControllerContext, set: StatefulSet, pod: Pod): void {
+  const of = `Pod ${pod.metadata.name}`;
+  if (pod.status?.phase === "Failed")
+    ctx.events.record(
+      set,
+      "Warning",
+      "RecreatingFailedPod",
+      `StatefulSet ${keyOf(set)} is recreating failed ${of}`,
+    );
+  else
+    ctx.events.record(
+      set,
+      "Normal",
+      "RecreatingTerminatedPod",
+      `StatefulSet ${keyOf(set)} is recreating terminated ${of}`,
+    );
 }
 
 async function createPod(
@@ -181,12 +194,14 @@ async function deletePod(
   }
 }
 
-/** Pods keep their identity labels, and their claims the owners of the retention policy. */
+/** Pods keep their identity labels, those that have not started their claims, and claims the owners of the retention policy. */
 async function repair(ctx: ControllerContext, set: StatefulSet, mine: readonly Pod[]): Promise<void> {
   for (const pod of mine) {
     const ordinal = ordinalOf(set, pod);
     if (ordinal === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
     await alignOwners(ctx, set, pod);
+    // A claim that was deleted before the pod could start is made again, or the pod would wait for ever.
+    if (pod.status?.phase === "Pending") await ensureClaims(ctx, set, ordinal);
     const labels = missingIdentity(set, pod, ordinal);
     if (!labels) continue;
     await ctx.client.patch(
