@@ -318,4 +318,15 @@ test("a bound claim pins the pod to where its volume is, a delayed one is decide
     return isPlaced(result) ? result.node.name : refusalMessage(result);
   };
   expect([nodeFor("bound"), nodeFor("delayed")]).toEqual(["b", "a"]);
+  // Evicting pods makes no volume.
+  const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "delayed" } }];
+  const elsewhere = { "kubernetes.io/hostname": "b" };
+  const result = createCycle(
+    profile,
+    cluster,
+  )(podInfo(makePod("p", { spec: { volumes, nodeSelector: elsewhere } })));
+  expect(!isPlaced(result) && result.byNode.get("b")).toEqual({
+    reasons: ["node(s) didn't find available persistent volumes to bind"],
+    preemptable: false,
+  });
 });

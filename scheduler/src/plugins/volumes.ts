@@ -158,7 +158,7 @@ export function createVolumeBinding(access: VolumeAccess): Plugin {
       const decisions: { claim: PersistentVolumeClaim; volume: PersistentVolume | undefined }[] = [];
       for (const claim of found.claims.delayed) {
         const decision = decide(claim, node, taken);
-        if (!decision) return unfit("node(s) didn't find available persistent volumes to bind");
+        if (!decision) return unresolvable("node(s) didn't find available persistent volumes to bind");
         if (decision.volume) taken.add(decision.volume.metadata.name ?? "");
         decisions.push(decision);
       }
