@@ -1,5 +1,5 @@
 /** Definitions of custom resources: their own schema, with what every object has around it. */
-import type { Json, Dialect } from "./definitions.ts";
+import type { Descriptions, Dialect, Json } from "./definitions.ts";
 import { prefixOf } from "./definitions.ts";
 import type { GroupVersionKind, ServedKind } from "./served.ts";
 
@@ -10,12 +10,22 @@ export const customName = ({ group, version, kind }: GroupVersionKind): string =
   [...group.split(".").toReversed(), version, kind].join(".");
 
 /** The definitions of a custom kind and its list. */
-export function customDefinitions(served: ServedKind, dialect: Dialect): Record<string, Json> {
+export function customDefinitions(
+  served: ServedKind,
+  dialect: Dialect,
+  descriptions: Descriptions,
+): Record<string, Json> {
   const reference = (name: string): Json => ({ $ref: `${prefixOf(dialect)}${name}` });
+  // In v3 a reference with anything beside it must be wrapped.
+  const described = (description: string, name: string): Json =>
+    dialect === "v3" ? { description, allOf: [reference(name)] } : { description, ...reference(name) };
   const { group, version, kind } = served;
   const name = customName(served);
   const schema = dialect === "v2" ? forV2(served.schema ?? {}) : (served.schema ?? {});
-  const typeMeta = { apiVersion: { type: "string" }, kind: { type: "string" } };
+  const typeMeta = {
+    apiVersion: typeField("apiVersion", descriptions),
+    kind: typeField("kind", descriptions),
+  };
   return {
     [name]: {
       ...schema,
@@ -23,7 +33,7 @@ export function customDefinitions(served: ServedKind, dialect: Dialect): Record<
       properties: {
         ...(schema["properties"] as Json | undefined),
         ...typeMeta,
-        metadata: reference(`${meta}.ObjectMeta`),
+        metadata: described(objectMetadata, `${meta}.ObjectMeta`),
       },
       "x-kubernetes-group-version-kind": [{ group, version, kind }],
     },
@@ -32,12 +42,21 @@ export function customDefinitions(served: ServedKind, dialect: Dialect): Record<
       required: ["items"],
       properties: {
         ...typeMeta,
-        metadata: reference(`${meta}.ListMeta`),
+        metadata: described(listMetadata, `${meta}.ListMeta`),
         items: { type: "array", items: reference(name) },
       },
       "x-kubernetes-group-version-kind": [{ group, version, kind: `${kind}List` }],
     },
   };
+}
+
+const objectMetadata = "Standard object's metadata: what it is called, how it is labelled, who owns it.";
+const listMetadata = "Standard list metadata: the version it was read at, and where it goes on.";
+
+/** A field that every object has. */
+function typeField(name: string, descriptions: Descriptions): Json {
+  const description = descriptions[`${meta}.TypeMeta`]?.[name];
+  return { ...(description ? { description } : {}), type: "string" };
 }
 
 const notInV2 = new Set([

@@ -120,12 +120,21 @@ describe("OpenAPI documents", () => {
   });
 
   it("describes custom kinds under their reversed group, with metadata", () => {
-    const api = createOpenApi({ version: "v1.36.0", served: () => [cronTab] });
+    const descriptions = { "io.k8s.apimachinery.pkg.apis.meta.v1.TypeMeta": { kind: "what it is" } };
+    const api = createOpenApi({
+      version: "v1.36.0",
+      served: () => [cronTab],
+      descriptions: () => descriptions,
+    });
     const schema = read(api.v3("apis/stable.example.com/v1")?.body).components.schemas[
       "com.example.stable.v1.CronTab"
     ];
     expect(schema?.properties).toHaveProperty("spec");
-    expect(schema?.properties).toHaveProperty("metadata");
+    expect(schema?.properties).toHaveProperty(["kind", "description"], "what it is");
+    expect(schema?.properties).toHaveProperty(
+      ["metadata", "description"],
+      expect.stringContaining("Standard object's metadata"),
+    );
   });
 
   it("describes every field below a Deployment, at any depth", () => {

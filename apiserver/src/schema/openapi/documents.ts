@@ -192,7 +192,8 @@ function assemble(
   for (const name of [...closure(used)].toSorted()) {
     definitions[name] = withKinds(name, definition(name, { dialect, descriptions }), versions);
   }
-  for (const kind of custom.values()) Object.assign(definitions, customDefinitions(kind, dialect));
+  for (const kind of custom.values())
+    Object.assign(definitions, customDefinitions(kind, dialect, descriptions));
   return { paths, definitions };
 }
 
