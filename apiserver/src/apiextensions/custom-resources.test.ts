@@ -266,6 +266,18 @@ describe("custom resources", () => {
     expect(warned.body["spec"]).not.toHaveProperty("typo");
   });
 
+  test("are replaced only by who says which state is meant", async () => {
+    await using api = await started();
+    const { body } = await raw(api, "POST", crontabs, { body: { metadata: { name: "a" } } });
+    const { resourceVersion: _, ...metadata } = body.metadata;
+    const blind = await raw(api, "PUT", `${crontabs}/a`, { body: { ...body, metadata } });
+    expect([blind.status, blind.body.message]).toEqual([
+      422,
+      'crontabs.stable.example.com "a" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    ]);
+    expect((await raw(api, "PUT", `${crontabs}/a`, { body })).status).toBe(200);
+  });
+
   test("take every patch but the strategic", async () => {
     await using api = await started();
     await raw(api, "POST", crontabs, { body: cronTab("a") });

@@ -79,6 +79,7 @@ function versionKind(holder: Holder, compiled: VersionSchema, served: readonly s
     status,
     metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
     generation: true,
+    unconditionalUpdate: false,
     setDefaults: (object) => {
       dropNulls(schema, object);
       if (compiled.hasDefaults) applyDefaults(schema, object);

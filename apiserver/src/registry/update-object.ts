@@ -190,7 +190,8 @@ function checkVersion(request: UpdateRequest, body: KubeObject, current: CachedO
   const { resourceVersion, uid } = body.metadata;
   if (resourceVersion === undefined || resourceVersion === "" || resourceVersion === "0") {
     if (kind.unconditionalUpdate === false && !request.retry) {
-      throw invalid(kind.group, kind.kind, request.name, [
+      // Upstream names the resource here, where all else that is invalid is named by its kind.
+      throw invalid(kind.group, kind.plural, request.name, [
         {
           ...invalidValue(path("metadata", "resourceVersion"), "", ""),
           message: "Invalid value: 0x0: must be specified for an update",
