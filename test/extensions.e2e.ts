@@ -90,6 +90,12 @@ ${webhooks}`;
         [
           webhook("judge", "/validate", rule("configmaps", '"*"')),
           webhook("attach", "/refuse", rule("pods/attach", "CONNECT")),
+          webhook(
+            "whoami",
+            "/refuse",
+            rule("pods/exec", "CONNECT"),
+            `matchConditions: [{ name: asked, expression: "object.command[0] == 'whoami'" }]`,
+          ),
           webhook("slow", "/hang", rule("secrets"), "timeoutSeconds: 1"),
           webhook("careless", "/hang", rule("limitranges"), "timeoutSeconds: 1\n    failurePolicy: Ignore"),
         ].join(""),
@@ -119,6 +125,9 @@ ${webhooks}`;
 
       expect((await tryKubectl("attach", "extension", "-n", ns)).stderr).toContain("nobody gets in");
       expect(await kubectl("exec", "extension", "-n", ns, "--", "echo", "in")).toBe("in\n");
+      expect((await tryKubectl("exec", "extension", "-n", ns, "--", "whoami")).stderr).toContain(
+        "nobody gets in",
+      );
 
       const late = await tryKubectl("create", "secret", "generic", "late", "-n", ns);
       expect(late.stderr).toContain(
@@ -313,6 +322,7 @@ spec:
   try {
     await kubectl("wait", "--for=condition=Available", `apiservice/${service}`, "--timeout=30s");
     expect(await kubectl("api-resources", "--api-group=fleet.example.com")).toMatch(/boats +bt +/);
+    expect(await kubectl("explain", "boats")).toMatch(/what floats\s+FIELDS:\s+sails\t<integer>/);
     const user = "jsonpath={.metadata.annotations.user}";
     const as = ["--as=someone", "--as-group=system:masters"];
     expect(await kubectl("get", "bt", "coracle", ...as, "-o", user)).toBe("someone");
