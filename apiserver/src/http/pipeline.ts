@@ -204,7 +204,9 @@ async function serve(parts: PipelineParts, asked: Asked): Promise<ApiResponse> {
 /** @throws ApiError 404 for a resource that is not served */
 function callOf(registry: Registry, { request, info, user }: Asked): { call: Call; warnings: string[] } {
   const served = registry.resources.find(info.group, info.version, info.resource);
-  if (!served) throw pathNotFound();
+  // In a namespace there is nothing of cluster scope: who may do anything there must not come to the cluster's own objects by it.
+  if (!served || (info.namespace && !served.kind.namespaced && info.resource !== "namespaces"))
+    throw pathNotFound();
   const warnings: string[] = [];
   const warn = (message: string): void => void warnings.push(message);
   const deprecation = served.kind.deprecation ?? served.kind.custom?.deprecation;
