@@ -12,6 +12,8 @@ export interface Deletion {
   readonly dryRun: boolean;
   readonly gracePeriodSeconds: number | undefined;
   readonly propagation: Propagation | undefined;
+  /** Asked for with the old `orphanDependents: false`: upstream answers 202 to that while the object remains. */
+  readonly cascading?: boolean | undefined;
   readonly uid: string | undefined;
   readonly resourceVersion: string | undefined;
 }
@@ -68,6 +70,7 @@ export function validateDeletion(options: DeleteOptions): Deletion {
     dryRun: (options.dryRun ?? []).length > 0,
     gracePeriodSeconds,
     propagation: policy ? (policy as Propagation) : old,
+    cascading: orphan === false,
     uid: preconditions?.uid,
     resourceVersion: preconditions?.resourceVersion,
   };

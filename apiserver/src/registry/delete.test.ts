@@ -47,6 +47,16 @@ describe("delete", () => {
     expect((await raw(api, "GET", `${maps}/a`)).status).toBe(404);
   });
 
+  it("answers 202 to the old wish to take dependents along, while something holds the object", async () => {
+    await using api = await startInProcess();
+    await make(api, "held", { finalizers: ["example.com/x"] });
+    await make(api, "free");
+    const cascade = (name: string) =>
+      raw(api, "DELETE", `${maps}/${name}`, { body: { orphanDependents: false } });
+    expect(await cascade("held")).toMatchObject({ status: 202, body: { kind: "ConfigMap" } });
+    expect((await cascade("free")).status).toBe(200);
+  });
+
   it("marks what its propagation policy says for the garbage collector", async () => {
     await using api = await startInProcess();
     for (const [policy, finalizer] of [

@@ -10,7 +10,8 @@ export async function remove(registry: Registry, call: Call): Promise<ApiRespons
   const deletion = deletionOf(request);
   const namespace = served.kind.namespaced ? info.namespace : "";
   const result = await deleteObject(registry, { served, namespace, name: info.name, user, deletion, warn });
-  return respondDeleted(call, result);
+  const response = respondDeleted(call, result);
+  return deletion.cascading && !result.removed ? { ...response, status: 202 } : response;
 }
 
 /** The object while something still holds it, and `Success` once it is gone (or the object, for kinds that say so). */
