@@ -81,6 +81,27 @@ describe("create", () => {
     expect(names.size).toBe(50);
   });
 
+  it("wants finalizers with a domain, and of kinds that have had others only says so", async () => {
+    await using api = await startInProcess();
+    const finalizers = ["kubernetes", "example.com/x", "plain.example.com"];
+    const refused = await raw(api, "POST", maps, {
+      body: configMap("", { metadata: { name: "a", finalizers } }),
+    });
+    expect(refused.body.message).toBe(
+      'ConfigMap "a" is invalid: metadata.finalizers[2]: Invalid value: "plain.example.com": name is neither a standard finalizer name nor is it fully qualified',
+    );
+    const made = await raw(api, "POST", "/apis/apiregistration.k8s.io/v1/apiservices", {
+      body: {
+        metadata: { name: "v1.example.com", finalizers },
+        spec: { group: "example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1 },
+      },
+    });
+    expect(made.status).toBe(201);
+    expect(made.headers["warning"]).toContain(
+      'plain.example.com\\": prefer a domain-qualified finalizer name',
+    );
+  });
+
   it("says when it cannot find a free name", async () => {
     await using api = await startInProcess({
       admit: (phase, { object }) => {
@@ -132,7 +153,7 @@ describe("create", () => {
       new Set([
         "metadata.labels",
         "metadata.annotations",
-        "metadata.finalizers",
+        "metadata.finalizers[0]",
         "metadata.ownerReferences[0].apiVersion",
         "metadata.ownerReferences[0].kind",
         "metadata.ownerReferences[0].name",

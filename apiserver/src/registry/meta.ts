@@ -46,11 +46,11 @@ export function validateMeta(kind: Kind, meta: ObjectMeta): FieldError[] {
   } else if (meta.namespace) {
     errors.push(forbiddenField(root.child("namespace"), "not allowed on this type"));
   }
-  return [...errors, ...validateSharedMeta(meta)];
+  return [...errors, ...validateSharedMeta(kind, meta)];
 }
 
 /** Validates the metadata of an update: nothing that identifies the object may change. */
-export function validateMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
+export function validateMetaUpdate(kind: Kind, meta: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   for (const field of ["name", "namespace", "uid", "creationTimestamp"] as const) {
     if ((meta[field] ?? "") !== (old[field] ?? ""))
@@ -68,16 +68,17 @@ export function validateMetaUpdate(meta: ObjectMeta, old: ObjectMeta): FieldErro
       );
     }
   }
-  return [...errors, ...validateSharedMeta(meta)];
+  return [...errors, ...validateSharedMeta(kind, meta)];
 }
 
-function validateSharedMeta(meta: ObjectMeta): FieldError[] {
+function validateSharedMeta(kind: Kind, meta: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (meta.labels) errors.push(...validateLabels(meta.labels, root.child("labels")));
   if (meta.annotations) errors.push(...validateAnnotations(meta.annotations, root.child("annotations")));
   if (meta.ownerReferences)
     errors.push(...validateOwners(meta.ownerReferences, root.child("ownerReferences")));
   if (meta.finalizers) errors.push(...validateFinalizers(meta.finalizers, root.child("finalizers")));
+  if (!freeFinalizers(kind)) errors.push(...validateFinalizerNames(meta.finalizers ?? []));
   return errors;
 }
 
@@ -106,16 +107,42 @@ function validateFinalizers(finalizers: readonly string[], at: Path): FieldError
   const errors: FieldError[] = [];
   for (const finalizer of finalizers) {
     errors.push(...check(qualifiedName, finalizer, at));
-    if (!finalizer.includes("/") && !standardFinalizers.has(finalizer)) {
-      errors.push(
-        invalidValue(at, finalizer, "name is neither a standard finalizer name nor is it fully qualified"),
-      );
-    }
   }
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     errors.push(invalidValue(at, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"));
   }
   return errors;
+}
+
+const isQualified = (finalizer: string): boolean =>
+  finalizer.includes("/") || standardFinalizers.has(finalizer);
+
+/** Where a name without a domain is allowed: custom resources had such finalizers before anybody asked for better ones. */
+const freeFinalizers = ({ custom, group }: Kind): boolean =>
+  custom !== undefined || group === "apiextensions.k8s.io" || group === "apiregistration.k8s.io";
+
+const validateFinalizerNames = (finalizers: readonly string[]): FieldError[] =>
+  finalizers.flatMap((finalizer, i) =>
+    isQualified(finalizer)
+      ? []
+      : [
+          invalidValue(
+            root.child("finalizers").index(i),
+            finalizer,
+            "name is neither a standard finalizer name nor is it fully qualified",
+          ),
+        ],
+  );
+
+/** What clients are told of finalizers that are allowed where they should not be: those that an update has not added, they know. */
+export function finalizerWarnings(kind: Kind, meta: ObjectMeta, old: ObjectMeta | undefined): string[] {
+  if (!freeFinalizers(kind)) return [];
+  return (meta.finalizers ?? [])
+    .filter((finalizer) => !isQualified(finalizer) && !old?.finalizers?.includes(finalizer))
+    .map(
+      (finalizer) =>
+        `metadata.finalizers: ${JSON.stringify(finalizer)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`,
+    );
 }
 
 function validateOwners(owners: readonly OwnerReference[], at: Path): FieldError[] {

@@ -2,6 +2,7 @@ import { invalid } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import type { FieldError } from "./field.ts";
 import type { Allocation, Kind, WriteContext } from "./kind.ts";
+import { finalizerWarnings } from "./meta.ts";
 
 /** Calls of a kind's own functions. They are typed for their kind; the registry only hands them objects of it. */
 type OnObject<R> = (object: KubeObject, ctx: WriteContext) => R;
@@ -42,6 +43,7 @@ export function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined
   if (ctx.subresource === "status") return;
   const advice = kind.warnings as ((object: KubeObject, old: KubeObject | undefined) => string[]) | undefined;
   for (const text of advice?.(object, old) ?? []) ctx.warn(text);
+  for (const text of finalizerWarnings(kind, object.metadata, old?.metadata)) ctx.warn(text);
 }
 
 /** Reserves what the object needs; nothing when the kind reserves nothing. */

@@ -230,7 +230,7 @@ function nextGeneration(kind: Kind, object: KubeObject, old: KubeObject): number
 }
 
 function updateErrors(kind: Kind, object: KubeObject, old: KubeObject, ctx: WriteContext): FieldError[] {
-  const errors = validateMetaUpdate(object.metadata, old.metadata);
+  const errors = validateMetaUpdate(kind, object.metadata, old.metadata);
   if (ctx.subresource === "status") return [...errors, ...validateStatusUpdate(kind, object, old, ctx)];
   // Where a kind says what an update may do, that includes the rules of the new state.
   return [
