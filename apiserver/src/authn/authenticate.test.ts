@@ -5,7 +5,7 @@ import { issuerOf, openidConfiguration } from "../identity/discovery.ts";
 import { loadTokenKeys, type TokenKeys } from "../identity/keys.ts";
 import { createLookup } from "../identity/lookup.ts";
 import { createTokenIssuer, type TokenIssuer } from "../identity/tokens.ts";
-import type { ApiRequest, UserInfo } from "../request.ts";
+import type { ApiRequest, RequestInfo, UserInfo } from "../request.ts";
 import { createTestCluster, type TestCluster } from "../watch/test-cache.ts";
 import { createAuthenticate, verifyToken, type AuthenticationParts } from "./authenticate.ts";
 import { bootstrapTokenSecret, createBootstrapTokens } from "./bootstrap-token.ts";
@@ -265,13 +265,31 @@ describe("a bootstrap token", () => {
   });
 });
 
+const pods = (verb: string): RequestInfo => ({
+  isResource: true,
+  verb,
+  path: "",
+  group: "",
+  version: "v1",
+  resource: "pods",
+  subresource: "",
+  namespace: "ns",
+  name: "",
+});
+
 describe("impersonation", () => {
   const asked: string[] = [];
   const as = (headers: Record<string, string>, allowed = true): UserInfo =>
-    impersonate(headers, { username: "me", groups: [] }, (_, i) => {
-      asked.push([i.group, i.resource, i.subresource, i.namespace, i.name].join("/"));
-      return { allowed, reason: "" };
-    });
+    impersonate(
+      headers,
+      { username: "me", groups: [] },
+      (_, i) => {
+        if (i.verb !== "impersonate") return { allowed: false, reason: "" };
+        asked.push([i.group, i.resource, i.subresource, i.namespace, i.name].join("/"));
+        return { allowed, reason: "" };
+      },
+      pods("list"),
+    );
   beforeEach(() => asked.splice(0));
 
   it("asks leave for every part of the other user", () => {
@@ -313,5 +331,71 @@ describe("impersonation", () => {
       'users "jane" is forbidden: User "me" cannot impersonate resource "users" in API group "" at the cluster scope',
     );
     expect(() => as({ "impersonate-group": "a" })).toThrow("without impersonating a user");
+  });
+});
+
+describe("impersonation for certain requests", () => {
+  const agent: UserInfo = {
+    username: "system:serviceaccount:ns:agent",
+    groups: [],
+    extra: { "authentication.kubernetes.io/node-name": ["n1"] },
+  };
+  /** Permissions as `verb group/resource/subresource/namespace/name`. */
+  const as = (headers: Record<string, string>, verb: string, ...permissions: string[]): UserInfo =>
+    impersonate(
+      headers,
+      agent,
+      (_, i) => ({
+        allowed: permissions.includes(
+          `${i.verb} ${[i.group, i.resource, i.subresource, i.namespace, i.name].join("/")}`,
+        ),
+        reason: "",
+      }),
+      pods(verb),
+    );
+  const authentication = "authentication.k8s.io";
+
+  it("needs leave to be the user, and for the request", () => {
+    const jane = { "impersonate-user": "jane", "impersonate-group": "dev" };
+    const who = [
+      `impersonate:user-info ${authentication}/users///jane`,
+      `impersonate:user-info ${authentication}/groups///dev`,
+    ];
+    const list = "impersonate-on:user-info:list /pods//ns/";
+    expect(as(jane, "list", ...who, list)).toEqual({
+      username: "jane",
+      groups: ["dev", "system:authenticated"],
+    });
+    expect(() => as(jane, "delete", ...who, list)).toThrow("cannot impersonate");
+    expect(() => as(jane, "list", ...who.slice(1), list)).toThrow("cannot impersonate");
+    expect(() => as(jane, "list", ...who)).toThrow("cannot impersonate");
+  });
+
+  it("knows ServiceAccounts by their namespaces", () => {
+    const robot = { "impersonate-user": "system:serviceaccount:ci:robot" };
+    const permissions = [
+      `impersonate:serviceaccount ${authentication}/serviceaccounts//ci/robot`,
+      "impersonate-on:serviceaccount:get /pods//ns/",
+    ];
+    expect(as(robot, "get", ...permissions).groups).toContain("system:serviceaccounts:ci");
+    // With more than its name it is no ServiceAccount.
+    expect(() => as({ ...robot, "impersonate-group": "x" }, "get", ...permissions)).toThrow(
+      "cannot impersonate",
+    );
+  });
+
+  it("lets an agent be the node it runs on, and only that", () => {
+    const node = (name: string) => ({ "impersonate-user": `system:node:${name}` });
+    const own = [
+      `impersonate:associated-node ${authentication}/nodes///*`,
+      "impersonate-on:associated-node:list /pods//ns/",
+    ];
+    expect(as(node("n1"), "list", ...own).groups).toEqual(["system:nodes", "system:authenticated"]);
+    expect(() => as(node("n2"), "list", ...own)).toThrow("cannot impersonate");
+    const any = [
+      `impersonate:arbitrary-node ${authentication}/nodes///n2`,
+      "impersonate-on:arbitrary-node:list /pods//ns/",
+    ];
+    expect(as(node("n2"), "list", ...any).username).toBe("system:node:n2");
   });
 });

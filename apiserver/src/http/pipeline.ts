@@ -17,7 +17,12 @@ import { parseRequestInfo } from "./request-info.ts";
 
 export type Authenticate = (request: ApiRequest) => UserInfo | Promise<UserInfo>;
 /** The user a request is made as: its own or, when it may, the one that its Impersonate-* headers name. */
-export type Impersonate = (headers: ApiRequest["headers"], user: UserInfo, authorize: Authorize) => UserInfo;
+export type Impersonate = (
+  headers: ApiRequest["headers"],
+  user: UserInfo,
+  authorize: Authorize,
+  request: RequestInfo,
+) => UserInfo;
 /** Paths that are not resources: discovery, version, health. Undefined when it serves no such path. */
 export type NonResourceHandler = (
   request: ApiRequest,
@@ -147,7 +152,7 @@ async function identify(
   const own = await authenticated(parts, { request, info, record });
   record?.identified(own);
   const user = asksToImpersonate(request.headers)
-    ? (parts.impersonate?.(request.headers, own, authorize) ?? own)
+    ? (parts.impersonate?.(request.headers, own, authorize, info) ?? own)
     : own;
   if (user !== own) record?.impersonated(user);
   classified?.(user);
