@@ -35,8 +35,8 @@ export function resultOf(wanted: Wanted, chosen: readonly Chosen[], node: Node):
 function configOf({ claim, requests }: Wanted, chosen: readonly Chosen[]): DeviceAllocationConfiguration[] {
   const used = new Set(chosen.map(({ demand }) => demand));
   const demands = requests.flatMap((alternatives) => alternatives.filter((demand) => used.has(demand)));
-  const ofClasses = demands.flatMap(({ name, deviceClass }) =>
-    (deviceClass.spec.config ?? []).map((c) => ({ source: "FromClass", requests: [name], ...c })),
+  const ofClasses = [...Map.groupBy(demands, ({ deviceClass }) => deviceClass)].flatMap(([{ spec }, of]) =>
+    (spec.config ?? []).map((c) => ({ source: "FromClass", requests: of.map(({ name }) => name), ...c })),
   );
   const names = new Set(demands.flatMap(({ name }) => [name, name.split("/")[0] ?? ""]));
   const ofClaim = (claim.spec.devices?.config ?? [])

@@ -35,13 +35,13 @@ test("what is asked for is judged", () => {
     "spec.devices.requests[0].exactly.deviceClassName: Required value",
     "spec.devices.requests[0].exactly.count: Invalid value: 2: must not be specified when allocationMode is 'All'",
     'spec.devices.requests[1].exactly.allocationMode: Unsupported value: "Some": supported values: "All", "ExactCount"',
-    "spec.devices.requests[2]: Invalid value: null: exactly one of `exactly` or `firstAvailable` must be specified",
+    "spec.devices.requests[2]: Invalid value: null: exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set",
     "spec.devices.requests[3]: Required value: exactly one of `exactly` or `firstAvailable` is required",
     "spec.devices.requests[4].firstAvailable[0].count: Invalid value: -1: must be greater than zero",
-    'spec.devices.requests[1].name: Duplicate value: "a"',
+    'spec.devices.requests[1]: Duplicate value: "a"',
     "spec.devices.constraints[0].requests[2]: Invalid value: \"d/y\": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
-    'spec.devices.constraints[0].matchAttribute: Invalid value: "model": must include a domain',
-    'spec.devices.constraints[1]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required',
+    'spec.devices.constraints[0].matchAttribute: Invalid value: "model": a fully qualified name must be a domain and a name separated by a slash',
+    'spec.devices.constraints[1]: Required value: exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set',
     "spec.devices.config[0].requests[0]: Invalid value: \"z\": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
     "spec.devices.config[0].opaque: Required value",
     'spec.devices.config[1].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object',
@@ -105,7 +105,7 @@ test("the status is judged", () => {
   expect(statusRefusals(good)).toEqual([]);
   expect(statusRefusals({ reservedFor: [pod, { resource: "pods", uid: "1" }] })).toEqual([
     "status.reservedFor[1].name: Required value",
-    'status.reservedFor[1].uid: Duplicate value: "1"',
+    'status.reservedFor[1]: Duplicate value: "1"',
     "status.reservedFor: Forbidden: may not be specified when `allocated` is not set",
   ]);
   const other = { allocation: { devices: { results: [{ request: "b", ...device, device: "D" }] } } };

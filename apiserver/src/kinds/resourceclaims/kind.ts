@@ -28,12 +28,10 @@ export const resourceClaims = defineKind<ResourceClaim>({
   prepareForStatusUpdate: dropDeallocated,
   validate: (claim, ctx) => [
     ...validateAdminAccess(adminAccessOf(claim.spec?.devices), ctx),
-    ...validateClaimSpec(claim.spec, root, false),
+    ...validateClaimSpec(claim.spec, root),
   ],
-  validateUpdate: (claim, old) => [
-    ...validateImmutable(claim.spec, old.spec, root),
-    ...validateClaimSpec(claim.spec, root, true),
-  ],
+  // What may not change need not be judged again.
+  validateUpdate: (claim, old) => validateImmutable(claim.spec, old.spec, root),
   validateStatusUpdate: (claim, old, ctx) => [
     ...validateRights(claim, old, ctx),
     ...validateClaimStatus(claim, old),

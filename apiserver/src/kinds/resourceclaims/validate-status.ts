@@ -60,15 +60,10 @@ export function validateClaimStatus(
   const { reservedFor = [], allocation, devices } = status ?? {};
   const allocated = new Set((allocation?.devices?.results ?? []).map(deviceKey));
   const errors = [
-    ...validateSet(
-      reservedFor,
-      { max: 256, field: "uid", key: (c) => c.uid },
-      validateConsumer,
-      root.child("reservedFor"),
-    ),
+    ...validateSet(reservedFor, { max: 256, key: (c) => c.uid }, validateConsumer, root.child("reservedFor")),
     ...validateSet(
       devices,
-      { max: Infinity, field: "deviceID", key: deviceKey },
+      { max: Infinity, key: deviceKey },
       (d, at) => validateDeviceStatus(d, at, allocated),
       root.child("devices"),
     ),
@@ -145,15 +140,32 @@ const validateResult = (
 ): FieldError[] => [
   ...validateRequestRef(result.request ?? "", path.child("request"), names),
   ...validateDeviceName(result, path),
+  ...validateShare(result.shareID, path.child("shareID")),
   ...validateSlice(result.tolerations, 16, validateToleration, path.child("tolerations")),
 ];
+
+const uid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+const validateShare = (share: string | undefined, path: Path): FieldError[] =>
+  share === undefined || uid.test(share)
+    ? []
+    : [
+        invalidValue(
+          path,
+          share,
+          "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters",
+        ),
+      ];
 
 function validateDeviceStatus(
   device: AllocatedDeviceStatus,
   path: Path,
   allocated: ReadonlySet<string>,
 ): FieldError[] {
-  const errors = validateDeviceName(device, path);
+  const errors = [
+    ...validateDeviceName(device, path),
+    ...validateShare(device.shareID, path.child("shareID")),
+  ];
   const key = deviceKey(device);
   if (!allocated.has(key)) errors.push(invalidValue(path, key, "must be an allocated device in the claim"));
   return [
@@ -169,7 +181,7 @@ function validateNetwork(network: NetworkDeviceData | undefined, path: Path): Fi
   return [
     ...(Buffer.byteLength(interfaceName) > 256 ? [tooLong(path.child("interfaceName"), 256)] : []),
     ...(Buffer.byteLength(hardwareAddress) > 128 ? [tooLong(path.child("hardwareAddress"), 128)] : []),
-    ...validateSet(ips, { max: 16, field: "", key: (ip) => ip }, validateInterfaceAddress, path.child("ips")),
+    ...validateSet(ips, { max: 16, key: (ip) => ip }, validateInterfaceAddress, path.child("ips")),
   ];
 }
 

@@ -25,22 +25,20 @@ export const resourceClaimTemplates = defineKind<ResourceClaimTemplate>({
   },
   validate: (template, ctx) => [
     ...validateAdminAccess(adminAccessOf(template.spec?.spec?.devices), ctx),
-    ...validateSpec(template, false),
+    ...validateSpec(template),
   ],
-  validateUpdate: (template, old) => [
-    ...validateImmutable(template.spec, old.spec, root),
-    ...validateSpec(template, true),
-  ],
+  // What may not change need not be judged again.
+  validateUpdate: (template, old) => validateImmutable(template.spec, old.spec, root),
   columns: [nameColumn, ageColumn],
 });
 
-function validateSpec({ spec }: ResourceClaimTemplate, stored: boolean): FieldError[] {
+function validateSpec({ spec }: ResourceClaimTemplate): FieldError[] {
   const metadata = root.child("metadata");
   return [
     ...validateLabels(spec?.metadata?.labels, metadata.child("labels")),
     ...Object.keys(spec?.metadata?.annotations ?? {}).flatMap((key) =>
       check(qualifiedName, key.toLowerCase(), metadata.child("annotations")),
     ),
-    ...validateClaimSpec(spec?.spec, root.child("spec"), stored),
+    ...validateClaimSpec(spec?.spec, root.child("spec")),
   ];
 }

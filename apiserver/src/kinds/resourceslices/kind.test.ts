@@ -42,19 +42,47 @@ test("devices have names, attributes and capacities", () => {
   };
   expect(refusals(resourceSlices, devices({ name: "D" }, device, { name: "d" }))).toEqual([
     expect.stringMatching(/^spec.devices\[0\].name: Invalid value: "D": a lowercase RFC 1123 label/),
-    "spec.devices[1].attributes[]: Required value: name required",
+    expect.stringMatching(/^spec.devices\[1\].attributes\[\]: Invalid value: "": a valid C identifier/),
     expect.stringMatching(/^spec.devices\[1\].attributes\[-\]: Invalid value: "-": a valid C identifier/),
-    "spec.devices[1].attributes[-]: Required value: exactly one value must be specified",
+    'spec.devices[1].attributes[-]: Invalid value: "": exactly one value must be specified',
     'spec.devices[1].attributes[a]: Invalid value: {"string":"x","int":1}: exactly one value must be specified',
     'spec.devices[1].attributes[v].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
     "spec.devices[1].attributes[s].string: Too long: may not be more than 64 bytes",
     'spec.devices[1].taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "None"',
     "spec.devices[1]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec",
-    'spec.devices[2].name: Duplicate value: "d"',
+    'spec.devices[2]: Duplicate value: "d"',
   ]);
   const many = Array.from({ length: 129 }, (_, i) => ({ name: `d${i}` }));
   expect(refusals(resourceSlices, devices(...many))).toEqual([
     "spec.devices: Too many: 129: must have at most 128 items",
+  ]);
+});
+
+test("how much of a shared capacity may be asked for", () => {
+  const of = (requestPolicy: object, allowMultipleAllocations = true): string[] =>
+    refusals(
+      resourceSlices,
+      devices({
+        name: "d",
+        allowMultipleAllocations,
+        capacity: { memory: { value: "10Gi", requestPolicy } },
+      }),
+    ).map((text) => text.replace("spec.devices[0].capacity[memory].requestPolicy", "policy"));
+  const range = { min: "1Gi", max: "10Gi", step: "3Gi" };
+  expect(of({ default: "4Gi", validRange: range })).toEqual([]);
+  expect(of({}, false)).toEqual(["policy: Forbidden: allowMultipleAllocations must be true"]);
+  expect(of({ validRange: range })).toEqual([
+    "policy.default: Required value: required when validRange is defined",
+  ]);
+  expect(of({ default: "2Gi", validRange: { ...range, max: "13Gi" } })).toEqual([
+    'policy.validRange.max: Invalid value: "13Gi": max is larger than capacity value: 10Gi',
+    'policy.validRange.step: Invalid value: "2Gi": value is not a multiple of a given step (3Gi) from (1Gi)',
+  ]);
+  expect(of({ default: "2Gi", validValues: ["4Gi", "1Gi", "1024Mi", "11Gi"] })).toEqual([
+    'policy.validValues[1]: Invalid value: "1Gi": values must be sorted in ascending order',
+    'policy.validValues[3]: Invalid value: "11Gi": option is larger than capacity value: 10Gi',
+    'policy.validValues[2]: Duplicate value: "1073741824"',
+    'policy.validValues: Invalid value: "2Gi": default value is not valid according to the requestPolicy',
   ]);
 });
 

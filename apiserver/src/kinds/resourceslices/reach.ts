@@ -11,13 +11,21 @@ export interface Reach {
 }
 
 /** The ways in which the nodes are named, and what is wrong with each. */
-export function validateReachFields(reach: Reach, at: Path): { set: string[]; errors: FieldError[] } {
+export function validateReachFields(
+  reach: Reach,
+  at: Path,
+  ofDevice: boolean,
+): { set: string[]; errors: FieldError[] } {
   const set: string[] = [];
   const errors: FieldError[] = [];
   const { nodeName, nodeSelector, allNodes } = reach;
   if (nodeName === "")
     errors.push(
-      invalidValue(at.child("nodeName"), nodeName, "must be either unset or set to a non-empty string"),
+      invalidValue(
+        at.child("nodeName"),
+        nodeName,
+        ofDevice ? "must not be empty" : "must be either unset or set to a non-empty string",
+      ),
     );
   else if (nodeName !== undefined) {
     set.push("`nodeName`");
@@ -28,7 +36,7 @@ export function validateReachFields(reach: Reach, at: Path): { set: string[]; er
     set.push("`nodeSelector`");
     errors.push(...validateNodeSelector(nodeSelector, where));
     const terms = nodeSelector.nodeSelectorTerms ?? [];
-    if (terms.length !== 1)
+    if (!ofDevice && terms.length !== 1)
       errors.push(
         invalidValue(where.child("nodeSelectorTerms"), terms, "must have exactly one node selector term"),
       );

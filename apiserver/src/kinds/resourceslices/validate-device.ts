@@ -1,18 +1,9 @@
 import type {
   Device,
   DeviceAttribute,
-  DeviceCapacity,
   DeviceCounterConsumption,
 } from "@coracle/shared/api/generated/resource-v1.ts";
-import {
-  forbiddenField,
-  invalidValue,
-  required,
-  tooLong,
-  tooMany,
-  type FieldError,
-  type Path,
-} from "../../registry/field.ts";
+import { invalidValue, required, tooLong, type FieldError, type Path } from "../../registry/field.ts";
 import {
   validateLabelName,
   validateMap,
@@ -22,23 +13,14 @@ import {
   validateTaint,
 } from "../shared/dra/rules.ts";
 import { check, qualifiedName } from "../shared/names.ts";
-import { nano } from "../shared/quantity.ts";
 import { validateReachFields } from "./reach.ts";
+import { validateRequestPolicy } from "./request-policy.ts";
 
 const maxProperties = 32;
 
 export function validateDevice(device: Device, at: Path, choosesNodes: boolean): FieldError[] {
   const { attributes = {}, capacity = {} } = device;
-  const errors = [
-    ...validateLabelName(device.name, at.child("name")),
-    ...validateMap(attributes, { key: validateQualified }, validateAttribute, at.child("attributes")),
-    ...validateMap(
-      capacity,
-      { key: validateQualified },
-      (c, where) => validateCapacity(c, where, device.allowMultipleAllocations ?? false),
-      at.child("capacity"),
-    ),
-  ];
+  const errors = validateLabelName(device.name, at.child("name"));
   const count = Object.keys(attributes).length + Object.keys(capacity).length;
   if (count > maxProperties)
     errors.push(
@@ -50,10 +32,17 @@ export function validateDevice(device: Device, at: Path, choosesNodes: boolean):
     );
   return [
     ...errors,
+    ...validateMap(attributes, { key: validateQualified }, validateAttribute, at.child("attributes")),
+    ...validateMap(
+      capacity,
+      { key: validateQualified },
+      (c, where) => validateRequestPolicy(c, where, device.allowMultipleAllocations ?? false),
+      at.child("capacity"),
+    ),
     ...validateSlice(device.taints, 16, validateTaint, at.child("taints")),
     ...validateSet(
       device.consumesCounters,
-      { max: 2, field: "counterSet", key: (c) => c.counterSet },
+      { max: 2, key: (c) => c.counterSet },
       validateConsumption,
       at.child("consumesCounters"),
     ),
@@ -77,38 +66,8 @@ function validateAttribute(attribute: DeviceAttribute, at: Path): FieldError[] {
     if (Buffer.byteLength(version) > 64) errors.push(tooLong(at.child("version"), 64));
   }
   const set = [attribute.int, attribute.bool, string, version].filter((v) => v !== undefined).length;
-  if (set === 0) errors.push(required(at, "exactly one value must be specified"));
+  if (set === 0) errors.push(invalidValue(at, "", "exactly one value must be specified"));
   else if (set > 1) errors.push(invalidValue(at, attribute, "exactly one value must be specified"));
-  return errors;
-}
-
-function validateCapacity({ value, requestPolicy }: DeviceCapacity, at: Path, shared: boolean): FieldError[] {
-  if (!requestPolicy) return [];
-  const where = at.child("requestPolicy");
-  if (!shared) return [forbiddenField(where, "allowMultipleAllocations must be true to set a requestPolicy")];
-  const { default: usual, validValues, validRange } = requestPolicy;
-  const errors: FieldError[] = [];
-  if (validValues && validRange)
-    errors.push(forbiddenField(where, "only one of `validValues` or `validRange` may be specified"));
-  if ((validValues ?? validRange) && usual === undefined) errors.push(required(where.child("default")));
-  if (validValues && validValues.length > 10)
-    errors.push(tooMany(where.child("validValues"), validValues.length, 10));
-  if (validRange && (nano(validRange.min) < 0n || nano(validRange.min) > nano(value)))
-    errors.push(
-      invalidValue(
-        where.child("validRange", "min"),
-        validRange.min,
-        `must be greater than or equal to zero and less than or equal to capacity value: ${value}`,
-      ),
-    );
-  if (validRange?.max !== undefined && nano(validRange.max) > nano(value))
-    errors.push(
-      invalidValue(
-        where.child("validRange", "max"),
-        validRange.max,
-        `must be less than or equal to capacity value: ${value}`,
-      ),
-    );
   return errors;
 }
 
@@ -128,18 +87,18 @@ function validateConsumption(
 }
 
 function validateNodes(device: Device, at: Path, choosesNodes: boolean): FieldError[] {
-  const { set, errors } = validateReachFields(device, at);
+  const { nodeName, nodeSelector, allNodes } = device;
   if (!choosesNodes)
-    return set.length === 0
-      ? errors
+    return (nodeName ?? nodeSelector ?? allNodes) === undefined
+      ? []
       : [
-          ...errors,
           invalidValue(
             at,
             null,
             "`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec",
           ),
         ];
+  const { set, errors } = validateReachFields(device, at, true);
   const one =
     "exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
   if (set.length === 0) return [...errors, required(at, one)];
@@ -151,24 +110,33 @@ function validateBinding(device: Device, at: Path): FieldError[] {
   const list = (name: "bindingConditions" | "bindingFailureConditions"): FieldError[] =>
     validateSet(
       device[name],
-      { max: 4, field: "", key: (c) => c },
+      { max: 4, key: (c) => c },
       (condition, where) => check(qualifiedName, condition, where),
       at.child(name),
     );
+  const failures = at.child("bindingFailureConditions");
   const errors = [...list("bindingConditions"), ...list("bindingFailureConditions")];
-  if (bindingConditions.length > 0 && bindingFailureConditions.length === 0)
+  bindingFailureConditions.forEach((condition, i) => {
+    if (bindingConditions.includes(condition))
+      errors.push(
+        invalidValue(
+          failures.index(i),
+          condition,
+          "bindingFailureConditions must not overlap with bindingConditions",
+        ),
+      );
+  });
+  if (bindingConditions.length === 0 && bindingFailureConditions.length > 0)
     errors.push(
-      required(
-        at.child("bindingFailureConditions"),
-        "bindingFailureConditions are required to use bindingConditions",
-      ),
-    );
-  if (bindingFailureConditions.length > 0 && bindingConditions.length === 0)
-    errors.push(
-      required(
+      invalidValue(
         at.child("bindingConditions"),
+        null,
         "bindingConditions are required to use bindingFailureConditions",
       ),
+    );
+  if (bindingFailureConditions.length === 0 && bindingConditions.length > 0)
+    errors.push(
+      invalidValue(failures, null, "bindingFailureConditions are required to use bindingConditions"),
     );
   return errors;
 }

@@ -25,26 +25,20 @@ export function validateSlice({ spec }: ResourceSlice): FieldError[] {
     ...validatePool(spec.pool, root.child("pool")),
     ...validateReach(spec, root),
   ];
-  if (devices.length > 0 && sharedCounters.length > 0)
-    errors.push(
-      invalidValue(
-        root,
-        "{`devices`, `sharedCounters`}",
-        "only one of `devices` or `sharedCounters` is allowed",
-      ),
-    );
+  if (spec.devices && spec.sharedCounters)
+    errors.push(invalidValue(root, "", "only one of `sharedCounters` or `devices` is allowed"));
   const costly = devices.some((d) => d.taints?.length || d.consumesCounters?.length);
   return [
     ...errors,
     ...validateSet(
       devices,
-      { max: costly ? 64 : 128, field: "name", key: (d) => d.name },
+      { max: costly ? 64 : 128, key: (d) => d.name },
       (d, at) => validateDevice(d, at, spec.perDeviceNodeSelection ?? false),
       root.child("devices"),
     ),
     ...validateSet(
       sharedCounters,
-      { max: 8, field: "name", key: (c) => c.name },
+      { max: 8, key: (c) => c.name },
       validateCounterSet,
       root.child("sharedCounters"),
     ),
@@ -75,7 +69,7 @@ function validatePool(pool: Partial<ResourcePool> | undefined, at: Path): FieldE
 }
 
 function validateReach(spec: ResourceSliceSpec, at: Path): FieldError[] {
-  const { set, errors } = validateReachFields(spec, at);
+  const { set, errors } = validateReachFields(spec, at, false);
   errors.push(...validateFlag(spec.perDeviceNodeSelection, "perDeviceNodeSelection", at, set));
   const one = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required";
   if (set.length === 0) errors.push(required(at, one));

@@ -49,20 +49,15 @@ export type RequestNames = ReadonlyMap<string, ReadonlySet<string>>;
 export const requestNames = (claim: DeviceClaim | undefined): RequestNames =>
   new Map((claim?.requests ?? []).map((r) => [r.name, new Set((r.firstAvailable ?? []).map((s) => s.name))]));
 
-/** @param stored the expressions in it have been accepted before */
-export function validateClaimSpec(
-  spec: ResourceClaimSpec | undefined,
-  path: Path,
-  stored: boolean,
-): FieldError[] {
+export function validateClaimSpec(spec: ResourceClaimSpec | undefined, path: Path): FieldError[] {
   const claim = spec?.devices ?? {};
   const at = path.child("devices");
   const names = requestNames(claim);
   return [
     ...validateSet(
       claim.requests,
-      { max: maxRequests, field: "name", key: (r) => r.name },
-      (r, where) => validateRequest(r, where, stored),
+      { max: maxRequests, key: (r) => r.name },
+      validateRequest,
       at.child("requests"),
     ),
     ...validateSlice(
@@ -76,43 +71,43 @@ export function validateClaimSpec(
       maxRequests,
       (c, where) => [
         ...validateRequestRefs(c.requests, where.child("requests"), names),
-        ...validateConfiguration(c, where, stored),
+        ...validateConfiguration(c, where, false),
       ],
       at.child("config"),
     ),
   ];
 }
 
-function validateRequest(request: DeviceRequest, path: Path, stored: boolean): FieldError[] {
+function validateRequest(request: DeviceRequest, path: Path): FieldError[] {
   const errors = validateLabelName(request.name, path.child("name"));
   const { exactly, firstAvailable = [] } = request;
   if (exactly && firstAvailable.length > 0)
     return [
       ...errors,
-      invalidValue(path, null, "exactly one of `exactly` or `firstAvailable` must be specified"),
+      invalidValue(
+        path,
+        null,
+        "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set",
+      ),
     ];
-  if (exactly) return [...errors, ...validateDemand(exactly, path.child("exactly"), stored)];
+  if (exactly) return [...errors, ...validateDemand(exactly, path.child("exactly"))];
   if (firstAvailable.length === 0)
     return [...errors, required(path, "exactly one of `exactly` or `firstAvailable` is required")];
   return [
     ...errors,
     ...validateSet(
       firstAvailable,
-      { max: 8, field: "name", key: (s) => s.name },
-      (s, at) => [...validateLabelName(s.name, at.child("name")), ...validateDemand(s, at, stored)],
+      { max: 8, key: (s) => s.name },
+      (s, at) => [...validateLabelName(s.name, at.child("name")), ...validateDemand(s, at)],
       path.child("firstAvailable"),
     ),
   ];
 }
 
-function validateDemand(
-  demand: ExactDeviceRequest | DeviceSubRequest,
-  path: Path,
-  stored: boolean,
-): FieldError[] {
+function validateDemand(demand: ExactDeviceRequest | DeviceSubRequest, path: Path): FieldError[] {
   return [
     ...validateClassName(demand.deviceClassName, path.child("deviceClassName")),
-    ...validateSelectors(demand.selectors, path.child("selectors"), stored),
+    ...validateSelectors(demand.selectors, path.child("selectors")),
     ...validateMode(demand, path),
     ...validateSlice(demand.tolerations, 16, validateToleration, path.child("tolerations")),
     ...validateCapacity(demand.capacity, path.child("capacity")),
@@ -156,25 +151,16 @@ export const validateRequestRefs = (
   path: Path,
   names: RequestNames,
 ): FieldError[] =>
-  validateSet(
-    refs,
-    { max: maxRequests, field: "", key: (r) => r },
-    (r, at) => validateRequestRef(r, at, names),
-    path,
-  );
+  validateSet(refs, { max: maxRequests, key: (r) => r }, (r, at) => validateRequestRef(r, at, names), path);
 
 function validateConstraint(constraint: DeviceConstraint, path: Path, names: RequestNames): FieldError[] {
   const errors = validateRequestRefs(constraint.requests, path.child("requests"), names);
   const { matchAttribute, distinctAttribute } = constraint;
-  const both = 'exactly one of "matchAttribute" or "distinctAttribute" is required';
-  if (matchAttribute !== undefined && distinctAttribute !== undefined)
-    return [
-      ...errors,
-      invalidValue(path, "{matchAttribute, distinctAttribute}", `${both}, but multiple fields are set`),
-    ];
   if (matchAttribute !== undefined)
     return [...errors, ...validateFullyQualified(matchAttribute, path.child("matchAttribute"))];
   if (distinctAttribute !== undefined)
     return [...errors, ...validateFullyQualified(distinctAttribute, path.child("distinctAttribute"))];
-  return [...errors, required(path, both)];
+  const one =
+    'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set';
+  return [...errors, required(path, one)];
 }

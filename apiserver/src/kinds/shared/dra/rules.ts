@@ -23,29 +23,32 @@ import { check, cIdentifier, dnsLabel, dnsSubdomain, labelValue, qualifiedName }
 
 type ItemRule<T> = (item: T, path: Path) => FieldError[];
 
+/** One that is too long is not looked at further. */
 export function validateSlice<T>(
   items: readonly T[] | undefined,
   max: number,
   rule: ItemRule<T>,
   path: Path,
 ): FieldError[] {
-  const errors = (items ?? []).flatMap((item, i) => rule(item, path.index(i)));
-  if (items && items.length > max) errors.push(tooMany(path, items.length, max));
-  return errors;
+  const all = items ?? [];
+  if (all.length > max) return [tooMany(path, all.length, max)];
+  return all.flatMap((item, i) => rule(item, path.index(i)));
 }
 
-/** A list whose items must differ in a field, or as a whole when `field` is "". */
+/** A list whose items must differ by their keys. */
 export function validateSet<T>(
   items: readonly T[] | undefined,
-  { max, field, key }: { max: number; field: string; key: (item: T) => string },
+  { max, key }: { max: number; key: (item: T) => string },
   rule: ItemRule<T>,
   path: Path,
 ): FieldError[] {
-  const errors = validateSlice(items, max, rule, path);
+  const all = items ?? [];
+  const errors = validateSlice(all, max, rule, path);
+  if (all.length > max) return errors;
   const seen = new Set<string>();
-  (items ?? []).forEach((item, i) => {
+  all.forEach((item, i) => {
     const is = key(item);
-    if (seen.has(is)) errors.push(duplicate(field ? path.index(i).child(field) : path.index(i), is));
+    if (seen.has(is)) errors.push(duplicate(path.index(i), is));
     seen.add(is);
   });
   return errors;
@@ -53,15 +56,13 @@ export function validateSet<T>(
 
 export function validateMap<T>(
   items: Readonly<Record<string, T>> | undefined,
-  { max, key }: { max?: number; key: ItemRule<string> },
+  { max = Infinity, key }: { max?: number; key: ItemRule<string> },
   rule: ItemRule<T>,
   path: Path,
 ): FieldError[] {
   const entries = Object.entries(items ?? {});
-  return [
-    ...(max !== undefined && entries.length > max ? [tooMany(path, entries.length, max)] : []),
-    ...entries.flatMap(([name, item]) => [...key(name, path.key(name)), ...rule(item, path.key(name))]),
-  ];
+  if (entries.length > max) return [tooMany(path, entries.length, max)];
+  return entries.flatMap(([name, item]) => [...key(name, path.key(name)), ...rule(item, path.key(name))]);
 }
 
 export const validateLabelName: ItemRule<string | undefined> = (name, path) =>
@@ -166,21 +167,15 @@ export function validateToleration(toleration: DeviceToleration, path: Path): Fi
 
 /** The name of an attribute or a capacity: an identifier, with a domain before it if need be. */
 export function validateQualified(name: string, path: Path): FieldError[] {
-  if (name === "") return [required(path, "name required")];
-  const [domain, id] = name.split("/");
+  const [domain = "", id, more] = name.split("/");
   if (id === undefined) return validateIdentifier(name, path);
+  // As upstream: more than one slash is let through.
+  if (more !== undefined) return [];
   return [
-    ...(domain ? validateDomain(domain, path) : [required(path, "the domain must not be empty")]),
-    ...(id
-      ? validateIdentifier(name.slice(name.indexOf("/") + 1), path)
-      : [required(path, "the name must not be empty")]),
+    ...(domain ? check(driverName, domain, path) : [invalidValue(path, "", "the domain must not be empty")]),
+    ...(id ? validateIdentifier(id, path) : [invalidValue(path, "", "the name must not be empty")]),
   ];
 }
-
-const validateDomain: ItemRule<string> = (domain, path) => [
-  ...(Buffer.byteLength(domain) > 63 ? [tooLong(path, 63)] : []),
-  ...check(dnsSubdomain, domain, path),
-];
 
 const validateIdentifier: ItemRule<string> = (id, path) => [
   ...(Buffer.byteLength(id) > 32 ? [tooLong(path, 32)] : []),
@@ -189,5 +184,7 @@ const validateIdentifier: ItemRule<string> = (id, path) => [
 
 export const validateFullyQualified: ItemRule<string> = (name, path) => [
   ...validateQualified(name, path),
-  ...(name && !name.includes("/") ? [invalidValue(path, name, "must include a domain")] : []),
+  ...(name.includes("/")
+    ? []
+    : [invalidValue(path, name, "a fully qualified name must be a domain and a name separated by a slash")]),
 ];
