@@ -24,6 +24,7 @@ import { podGcController } from "./pod-gc.ts";
 import { replicaSetController } from "./replicaset.ts";
 import { replicationController } from "./replicationcontroller.ts";
 import { resourceClaimCleanup } from "./resourceclaim/cleanup.ts";
+import { deviceTaintController } from "./resourceclaim/device-taints.ts";
 import { resourceClaimController } from "./resourceclaim/resourceclaim.ts";
 import { resourceQuotaController } from "./resourcequota/resourcequota.ts";
 import { rootCaController } from "./root-ca.ts";
@@ -68,6 +69,7 @@ export const controllers = (settings: Settings): Controller[] => [
   resourceQuotaController(),
   resourceClaimController(),
   resourceClaimCleanup(),
+  deviceTaintController(),
   persistentVolumeBinder(),
   localProvisioner(),
   volumeReclaimer(settings.image),

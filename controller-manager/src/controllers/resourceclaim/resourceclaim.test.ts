@@ -1,18 +1,26 @@
 import { expect, test } from "vitest";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import type { ResourceClaim } from "@coracle/shared/api/generated/resource-v1.ts";
-import { pods, resourceClaims, resourceClaimTemplates } from "@coracle/shared/api/resources.ts";
+import type { DeviceTaint, ResourceClaim, ResourceSlice } from "@coracle/shared/api/generated/resource-v1.ts";
+import {
+  pods,
+  resourceClaims,
+  resourceClaimTemplates,
+  resourceSlices,
+} from "@coracle/shared/api/resources.ts";
 import { claimFinalizer, consumerOf } from "@coracle/shared/dra/pod-claims.ts";
 import { isNotFound } from "@coracle/shared/errors.ts";
 import { NAMESPACE, startHarness, type Harness } from "../../testing/harness.ts";
 import { resourceClaimCleanup } from "./cleanup.ts";
+import { deviceTaintController } from "./device-taints.ts";
 import { generatedName, resourceClaimController } from "./resourceclaim.ts";
 
 const spec = { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } };
 const device = { request: "gpu", driver: "gpu.example.com", pool: "p", device: "d" };
 const allocation = { devices: { results: [device] } };
 const start = (): Promise<Harness> =>
-  startHarness({ controllers: [resourceClaimController(), resourceClaimCleanup()] });
+  startHarness({
+    controllers: [resourceClaimController(), resourceClaimCleanup(), deviceTaintController()],
+  });
 const makePod = (h: Harness, reference: object, more: object = {}): Promise<Pod> =>
   h.client.create(pods, {
     metadata: { name: "web", namespace: NAMESPACE },
@@ -110,6 +118,35 @@ test("a claim in use is kept until the last of its pods has ended", async () => 
       (error: unknown) => isNotFound(error),
     ),
   );
+});
+
+test("pods go whose devices are tainted, at once or when they cease to tolerate it", async () => {
+  await using h = await start();
+  const tolerations = [{ key: "sick", operator: "Exists", tolerationSeconds: 1 }];
+  const results = [{ ...device, tolerations }];
+  const claim = await makeClaim(h, [claimFinalizer]);
+  const pod = await makePod(h, { resourceClaimName: "shared" }, { nodeName: "n1" });
+  await setStatus(h, claim, { allocation: { devices: { results } }, reservedFor: [consumerOf(pod)] });
+  const timeAdded = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const slice = (taints: object[]): ResourceSlice => ({
+    metadata: { name: "s" },
+    spec: {
+      driver: "gpu.example.com",
+      allNodes: true,
+      pool: { name: "p", generation: 1, resourceSliceCount: 1 },
+      devices: [{ name: "d", taints: taints as DeviceTaint[] }],
+    },
+  });
+  await h.client.create(resourceSlices, slice([{ key: "sick", effect: "NoSchedule", timeAdded }]));
+  await h.client.update(resourceSlices, slice([{ key: "sick", effect: "NoExecute", timeAdded }]));
+  const going = await h.eventually("it is deleted", async () => {
+    const now = await h.client.get(pods, { name: "web", namespace: NAMESPACE });
+    return now.metadata.deletionTimestamp !== undefined && now;
+  });
+  expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(timeAdded) + 1000);
+  expect(going.status?.conditions).toMatchObject([
+    { type: "DisruptionTarget", status: "True", reason: "DeletionByDeviceTaintManager" },
+  ]);
 });
 
 test("long names are cut in proportion", () => {
