@@ -6,6 +6,7 @@ import { runWithLeaderElection } from "@coracle/shared/controller/leader.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess } from "@coracle/shared/process.ts";
 import { controllers, loops } from "./controllers/index.ts";
+import { keep } from "./keep.ts";
 import { runAll } from "./manager.ts";
 import { readSettings } from "./settings.ts";
 
@@ -19,7 +20,7 @@ runProcess("controller-manager", async ({ log, signal, health }) => {
   const clock = { now: Date.now };
   const identity = `${hostname()}_${process.pid}`;
   await runWithLeaderElection({ client, name: LEASE, identity, log, signal }, async (term) => {
-    const informers = createFeedInformerFactory({ bus, client, log });
+    const informers = createFeedInformerFactory({ bus, client, log, keep });
     const events = createEventRecorder({ client, component: "controller-manager", log, signal: term });
     const ctx = { client, informers, events, log, clock, signal: term };
     await runAll(controllers(settings), loops(settings, process.env), ctx);

@@ -1,9 +1,10 @@
 import { pino } from "pino";
 import { expect, it } from "vitest";
 import type { Pod } from "../api/generated/core-v1.ts";
-import { pods } from "../api/resources.ts";
+import { nodes, pods } from "../api/resources.ts";
 import type { KubeObject } from "../meta/object.ts";
 import { createInformerCache } from "./cache.ts";
+import { createInformerFactory } from "./factory.ts";
 
 const log = pino({ level: "silent" });
 const pod = (name: string, revision: number, more: { node?: string; labels?: object; uid?: string } = {}) =>
@@ -86,4 +87,36 @@ it("goes on when a handler fails, and replaces the whole state", () => {
     ["newer", "Pod", "v1"],
     ["c", "Pod", "v1"],
   ]);
+});
+
+it("keeps nothing of managed fields, and of objects no more than is wanted", () => {
+  const written = { ...pod("a", 1, { node: "n1" }) };
+  written.metadata = { ...written.metadata, managedFields: [{ manager: "m" }] };
+  const whole = createInformerCache(pods, {}, log);
+  whole.upsert(structuredClone(written));
+  expect(whole.get("ns/a")?.metadata.managedFields).toBeUndefined();
+  expect(whole.get("ns/a")?.spec?.nodeName).toBe("n1");
+
+  const metadata = createInformerCache(pods, { metadataOnly: true }, log);
+  metadata.upsert(structuredClone(written));
+  expect(metadata.get("ns/a")).toMatchObject({ kind: "Pod", metadata: { name: "a", uid: "a" } });
+  expect(metadata.get("ns/a")).not.toHaveProperty("spec");
+
+  const some = createInformerCache(pods, {}, log, ({ spec: _spec, ...rest }) => rest);
+  some.upsert(structuredClone(written));
+  expect(some.get("ns/a")).not.toHaveProperty("spec");
+});
+
+it("lets who wants metadata share what others want whole", () => {
+  const made: string[] = [];
+  const factory = createInformerFactory((resource, options) => {
+    made.push(`${resource.plural} ${options.metadataOnly ?? false}`);
+    return { cache: createInformerCache(resource, options, log), run: () => Promise.resolve() };
+  });
+  const whole = factory.for(pods);
+  expect(factory.for(pods, { metadataOnly: true })).toBe(whole);
+  const metadata = factory.for(nodes, { metadataOnly: true });
+  expect(factory.for(nodes, { metadataOnly: true })).toBe(metadata);
+  expect(factory.for(nodes)).not.toBe(metadata);
+  expect(made).toEqual(["pods false", "nodes true", "nodes false"]);
 });

@@ -46,15 +46,30 @@ function createFilter(options: InformerOptions): ((object: KubeObject) => boolea
     (!fields || fieldsMatch(fields, (field) => readField(object, field)));
 }
 
+/** What a process keeps of an object: it may change the object it is given. */
+export type Keep = (object: KubeObject) => KubeObject;
+
+/** Who wrote which field is of no use to a component, and often half of an object. */
+function trimmer({ metadataOnly }: InformerOptions, keep: Keep | undefined): Keep {
+  return (object) => {
+    delete object.metadata.managedFields;
+    if (!metadataOnly) return keep ? keep(object) : object;
+    const { apiVersion, kind, metadata } = object;
+    return { ...(apiVersion ? { apiVersion } : {}), ...(kind ? { kind } : {}), metadata };
+  };
+}
+
 export function createInformerCache<T>(
   resource: Resource<T>,
   options: InformerOptions,
   log: Logger,
+  keep?: Keep,
 ): InformerCache<T> {
   const objects = new Map<string, KubeObject>();
   const indexes = new Map<string, IndexEntry>();
   const handlers = new Set<InformerHandler<KubeObject>>();
   const matches = createFilter(options);
+  const trim = trimmer(options, keep);
   const apiVersion = apiVersionOf(resource);
   const sync = Promise.withResolvers<void>();
   let hasSynced = false;
@@ -101,14 +116,15 @@ export function createInformerCache<T>(
     reindex(key, old, object);
     notify((handler) => (old ? handler.update?.(object, old) : handler.add?.(object)));
   };
-  const upsert = (object: KubeObject): void => {
-    const key = keyOf(object);
+  const upsert = (whole: KubeObject): void => {
+    const key = keyOf(whole);
     const old = objects.get(key);
-    if (old && revisionOf(old) >= revisionOf(object)) return;
-    if (matches && !matches(object)) {
+    if (old && revisionOf(old) >= revisionOf(whole)) return;
+    if (matches && !matches(whole)) {
       if (old) drop(key, old);
       return;
     }
+    const object = trim(whole);
     // Items of a list come without their type.
     object.apiVersion ??= apiVersion;
     object.kind ??= resource.kind;

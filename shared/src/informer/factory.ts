@@ -30,8 +30,9 @@ export function createInformerFactory(
         fieldSelector,
         labelSelector,
       ];
-      const id = parts.map((part) => part ?? "").join("|");
-      const known = informers.get(id);
+      const whole = parts.map((part) => part ?? "").join("|");
+      const id = options.metadataOnly ? `${whole}|metadata` : whole;
+      const known = informers.get(whole) ?? informers.get(id);
       if (known) return known.cache as Informer<unknown> as Informer<T>;
       const informer = create(resource, options);
       informers.set(id, informer);

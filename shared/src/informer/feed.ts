@@ -6,7 +6,7 @@ import type { Client } from "../client/client.ts";
 import { withQuery } from "../client/paths.ts";
 import type { Logger } from "../log.ts";
 import type { KubeObject } from "../meta/object.ts";
-import { createInformerCache } from "./cache.ts";
+import { createInformerCache, type Keep } from "./cache.ts";
 import { createInformerFactory } from "./factory.ts";
 import { createFeedInformer, type FeedChange, type FeedInformer, type FeedSource } from "./feed-informer.ts";
 import type { InformerFactory, InformerOptions } from "./informer.ts";
@@ -15,6 +15,8 @@ export interface FeedInformerFactoryOptions {
   readonly bus: Bus;
   readonly client: Client;
   readonly log: Logger;
+  /** What this process keeps of the objects of a resource; all of them when it says nothing. */
+  readonly keep?: ((resource: Resource<unknown>) => Keep | undefined) | undefined;
 }
 
 /** Informers over the bus: one list at start, then the feed; anything missed is fetched from an API server. */
@@ -22,9 +24,10 @@ export const createFeedInformerFactory = ({
   bus,
   client,
   log,
+  keep,
 }: FeedInformerFactoryOptions): InformerFactory =>
   createInformerFactory(<T>(resource: Resource<T>, options: InformerOptions) => {
-    const cache = createInformerCache(resource, options, log);
+    const cache = createInformerCache(resource, options, log, keep?.(resource));
     const informer = createFeedInformer({
       cache,
       source: createSource(client, resource, options),

@@ -28,6 +28,8 @@ export interface InformerOptions {
   readonly namespace?: string | undefined;
   readonly fieldSelector?: string | undefined;
   readonly labelSelector?: string | undefined;
+  /** Nothing but the objects' metadata is of interest. One that others want whole is shared with them. */
+  readonly metadataOnly?: boolean | undefined;
 }
 
 /** Makes and shares informers: one per resource and options, whatever the number of users. */

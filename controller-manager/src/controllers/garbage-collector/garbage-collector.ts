@@ -122,7 +122,7 @@ function createKinds(ctx: ControllerContext, graph: Graph): Kinds {
   const byKind = new Map<string, Resource<KubeObject>>();
   const followed = new Set<string>();
   const follow = async (resource: Discovered): Promise<void> => {
-    const informer = ctx.informers.for<KubeObject>(resource);
+    const informer = ctx.informers.for<KubeObject>(resource, { metadataOnly: true });
     informer.on({
       add: (object) => graph.upsert(resource, object),
       update: (object, old) => {
