@@ -205,9 +205,12 @@ function memory(): void {
     kubelet: 100,
     "kube-proxy": 37,
   };
-  for (const { name, residentMiB } of containers) {
+  for (const { name, residentMiB, proportionalMiB } of containers) {
     const goal = goals[name.replace(/-\d+$/, "")];
-    if (goal)
-      rows.push({ what: `memory of ${name}`, value: residentMiB(), unit: "MiB", goal: `< ${goal} MiB` });
+    if (!goal) continue;
+    rows.push(
+      { what: `memory of ${name}, resident`, value: residentMiB(), unit: "MiB", goal: `< ${goal} MiB` },
+      { what: "  with shared pages counted in part", value: proportionalMiB(), unit: "MiB" },
+    );
   }
 }

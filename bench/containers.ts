@@ -6,8 +6,10 @@ export interface Container {
   readonly name: string;
   /** CPU time of all its processes so far. */
   readonly cpuMs: () => number;
-  /** Resident memory of its main process. */
+  /** Resident memory of its main process: what it has mapped, Node's own code in each of them too. */
   readonly residentMiB: () => number;
+  /** Its share of the machine's memory: pages that several processes map count for each in part. */
+  readonly proportionalMiB: () => number;
   /** Its address on the nodes' network; empty when it has none. */
   readonly address: string;
 }
@@ -44,11 +46,14 @@ function containerOf(name: string, pid: string, address: string): Container {
     name,
     address,
     cpuMs: cpu,
-    residentMiB() {
-      const [, kib = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-      return Number(kib) / 1024;
-    },
+    residentMiB: () => mebibytes(`/proc/${pid}/status`, "VmRSS"),
+    proportionalMiB: () => mebibytes(`/proc/${pid}/smaps_rollup`, "Pss"),
   };
+}
+
+function mebibytes(file: string, field: string): number {
+  const [, kib = "0"] = new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(readFileSync(file, "utf8")) ?? [];
+  return Number(kib) / 1024;
 }
 
 /** The CPU time of a process's control group, of either version. */

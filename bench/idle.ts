@@ -10,8 +10,9 @@ await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const elapsed = performance.now() - began;
 const shares = containers.map((c, i) => ((c.cpuMs() - (before[i] ?? 0)) / elapsed) * 100);
 const total = shares.reduce((sum, share) => sum + share, 0);
-const rows: Row[] = containers.flatMap(({ name, residentMiB }, i) => [
+const rows: Row[] = containers.flatMap(({ name, residentMiB, proportionalMiB }, i) => [
   { what: name, value: shares[i] ?? Number.NaN, unit: "%" as const },
   { what: "  resident", value: residentMiB(), unit: "MiB" as const },
+  { what: "  with shared pages counted in part", value: proportionalMiB(), unit: "MiB" as const },
 ]);
 report([...rows, { what: "all, of one core", value: total, unit: "%", goal: "< 1 %" }]);
