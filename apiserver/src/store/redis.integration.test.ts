@@ -1,5 +1,7 @@
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redisConfig, redisUsers } from "../../../cli/src/init/redis.ts";
+import { changesKey } from "./keys.ts";
 import { createRedisStore } from "./redis.ts";
 import { describeStore, take } from "./store.contract.ts";
 import { StoreError, type Change, type Store } from "./store.ts";
@@ -20,6 +22,25 @@ const open = async (patienceMs = 5_000): Promise<Store> => {
 const pod = (name: string) => ({ resource: "pods", namespace: "default", name });
 
 describeStore("Redis", () => open());
+
+describe("a long change log", () => {
+  it("is trimmed to its newest changes, a piece at a time", async () => {
+    const store = await open();
+    const start = await store.revision();
+    const body = "x".repeat(1_000);
+    await Promise.all(Array.from({ length: 3_000 }, (_, i) => store.create(pod(`p${i}`), body)));
+    await store.compact(start + 2_991);
+    const client = new Redis({ ...server.options, protocol: 2 });
+    // The stream drops whole nodes, of a few entries each.
+    const left = await client.xlen(changesKey);
+    client.disconnect();
+    expect(left).toBeGreaterThanOrEqual(10);
+    expect(left).toBeLessThan(100);
+    const kept = await take(store, start + 2_990, 10, new AbortController().signal);
+    expect(kept[0]?.revision).toBe(start + 2_991);
+    await store.close();
+  });
+});
 
 describe("stores of several servers", () => {
   it("tell each other's changes and their own in order, as they are made", async () => {

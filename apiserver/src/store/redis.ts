@@ -9,6 +9,9 @@ import { runScript, type ScriptName } from "./scripts.ts";
 import { shareNext } from "./share-next.ts";
 import { StoreError, type Change, type ObjectKey, type Store, type StoredObject } from "./store.ts";
 
+/** How much of the log is trimmed in one go: a whole minute's changes at once would hold up every write meanwhile. */
+const trimSize = 1_000;
+
 export interface RedisStoreOptions {
   readonly redis: RedisOptions;
   /** How long a write or read waits for a lost Redis to come back. */
@@ -43,7 +46,13 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     snapshot: () => read(() => readSnapshot(link.redis)),
     changes: follower.changes,
     async compact(first) {
-      await read(() => runScript(link.redis, "compact", [changesKey, trimPointKey, revisionKey], [first]));
+      const point = await read(() => runScript(link.redis, "compact", [trimPointKey, revisionKey], [first]));
+      let removed: number;
+      do {
+        removed = await read(() =>
+          link.redis.xtrim(changesKey, "MINID", "~", `${Number(point) + 1}-0`, "LIMIT", trimSize),
+        );
+      } while (removed > 0);
     },
     close() {
       link.close();
