@@ -84,9 +84,10 @@ async function storedAccount(
 async function awaitAccount(a: Attributes, ctx: AdmissionContext): Promise<ServiceAccount | undefined> {
   const { promise, resolve } = Promise.withResolvers<ServiceAccount | undefined>();
   const timer = setTimeout(() => resolve(undefined), patienceMs);
-  const stop = ctx.cache.onChange(({ type, current: { key, object } }) => {
-    if (key.resource !== "serviceaccounts" || key.namespace !== a.namespace || key.name !== "default") return;
-    if (type !== "DELETED") resolve(object);
+  const stop = ctx.cache.onChange(({ type, current }) => {
+    const { resource, namespace, name } = current.key;
+    if (resource !== "serviceaccounts" || namespace !== a.namespace || name !== "default") return;
+    if (type !== "DELETED") resolve(current.object);
   });
   try {
     return cached<ServiceAccount>(ctx, "serviceaccounts", a.namespace, "default") ?? (await promise);

@@ -26,9 +26,11 @@ export function followKind(registry: Registry, follow: Follow): void {
     for (const { key, object } of registry.cache.all(kind.storage)) look(key.name, object);
   };
   lookAtAll();
-  const unsubscribe = registry.cache.onChange(({ type, current: { key, object } }) => {
-    if (key.resource === kind.storage && type !== "DELETED") look(key.name, object);
-    else if (key.resource === dependsOn?.storage) lookAtAll();
+  // Objects of other kinds are not looked into: that would parse every one that is written.
+  const unsubscribe = registry.cache.onChange(({ type, current }) => {
+    const { resource, name } = current.key;
+    if (resource === kind.storage && type !== "DELETED") look(name, current.object);
+    else if (resource === dependsOn?.storage) lookAtAll();
   });
   const stop = (): void => {
     unsubscribe();
