@@ -131,6 +131,21 @@ test("the default class makes a volume for the first pod that uses its claim", a
   expect(await events("idle")).toContain("waiting for first consumer to be created before binding");
 });
 
+test("a claim made while no class is the default gets the one that becomes it", async () => {
+  const classOf = async (): Promise<string | undefined> =>
+    (await theClaim("classless")).spec?.storageClassName;
+  const setDefault = (value: boolean): Promise<string> =>
+    kubectl("annotate", "sc/standard", "--overwrite", `storageclass.kubernetes.io/is-default-class=${value}`);
+  await setDefault(false);
+  try {
+    await apply(claim("classless", ""));
+    expect(await classOf()).toBeUndefined();
+  } finally {
+    await setDefault(true);
+  }
+  await eventually("the claim has the class", async () => (await classOf()) === "standard");
+});
+
 test("what a directory on a node cannot be is refused with a word", async () => {
   await eventually("both are told", async () => {
     expect(await events("block")).toContain("ProvisioningFailed: failed to provision volume");

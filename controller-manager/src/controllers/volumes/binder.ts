@@ -16,6 +16,7 @@ import {
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
 import { semanticEqual } from "../../canonical.ts";
 import { indexByClaim } from "./claims-of-pod.ts";
+import { defaultClass, hasNoClass, isDefaultClass } from "./default-class.ts";
 import { bestMatch, classOf, isClaimedBy, suits } from "./match.ts";
 
 /** Binds claims to volumes. Making volumes is the provisioner's, taking them back the reclaimer's part. */
@@ -35,7 +36,13 @@ export const persistentVolumeBinder = (): Controller =>
     workers: 1,
     watches: [
       { resource: persistentVolumes, keys: claimsTouched },
-      { resource: storageClasses, keys: (cls, _old, ctx) => unboundOf(ctx, cls.metadata.name ?? "") },
+      {
+        resource: storageClasses,
+        keys: (cls, _old, ctx) => [
+          ...unboundOf(ctx, cls.metadata.name ?? ""),
+          ...(isDefaultClass(cls as StorageClass) ? unboundOf(ctx, "") : []),
+        ],
+      },
     ],
     setup(ctx) {
       indexByClaim(ctx.informers.for(pods));
@@ -115,7 +122,20 @@ async function bindUnbound(ctx: ControllerContext, claim: PersistentVolumeClaim)
   const node = selected === undefined ? undefined : ctx.informers.for(nodes).get(selected);
   const volume = reserved ?? bestMatch(claim, ctx.informers.for(persistentVolumes).list(), node);
   if (volume) return bind(ctx, claim, volume);
+  if (await giveDefaultClass(ctx, claim)) return;
   return askForVolume(ctx, claim, cls);
+}
+
+/** A claim from before there was a default class gets it now. True when it was given, which brings the claim back here. */
+async function giveDefaultClass(ctx: ControllerContext, claim: PersistentVolumeClaim): Promise<boolean> {
+  const cls = hasNoClass(claim) ? defaultClass(ctx.informers.for(storageClasses).list()) : undefined;
+  if (!cls) return false;
+  await ctx.client.update(
+    persistentVolumeClaims,
+    { ...claim, spec: { ...claim.spec, storageClassName: cls.metadata.name } },
+    { signal: ctx.signal },
+  );
+  return true;
 }
 
 /** A claim that names its volume gets that one or waits for it. */

@@ -220,3 +220,26 @@ test("the smallest free volume that suits is chosen", () => {
   ];
   expect(bestMatch(claim(), all)?.metadata.name).toBe("fit");
 });
+
+test("a claim that left its class open gets the default when there is one; one that wants none does not", async () => {
+  await using h = await start();
+  await h.client.create(persistentVolumeClaims, claim());
+  const none = { name: "none", namespace: NAMESPACE };
+  await h.client.create(persistentVolumeClaims, { ...claim({ storageClassName: "" }), metadata: none });
+  await h.eventually("both find nothing", () =>
+    Promise.resolve(h.events.filter((e) => e.startsWith("FailedBinding no persistent volumes")).length >= 2),
+  );
+  await addClass(h);
+  await h.client.patch(
+    storageClasses,
+    { name: "standard" },
+    {
+      type: "merge",
+      body: { metadata: { annotations: { "storageclass.kubernetes.io/is-default-class": "true" } } },
+    },
+  );
+  const classOf = async (which: typeof at): Promise<string | undefined> =>
+    (await h.client.get(persistentVolumeClaims, which)).spec?.storageClassName;
+  await h.eventually("it has the class", async () => (await classOf(at)) === "standard");
+  expect(await classOf(none)).toBe("");
+});
