@@ -7,6 +7,7 @@ import {
   type ControllerContext,
   type Result,
 } from "@coracle/shared/controller/controller.ts";
+import { isNotFound } from "@coracle/shared/errors.ts";
 import { selectorFromObject, type Selector } from "@coracle/shared/meta/labels.ts";
 import { keyOf } from "@coracle/shared/meta/object.ts";
 import { isPodReady } from "@coracle/shared/meta/pods.ts";
@@ -83,8 +84,20 @@ async function releaseStrays(
   key: string,
   job: Job | undefined,
 ): Promise<void> {
-  for (const pod of strays(ctx.informers.for(pods), key, job))
-    await releasePod(ctx, memory.tracking, key, pod);
+  const informer = ctx.informers.for(pods);
+  if (strays(informer, key, job).length === 0) return;
+  // The cache of Jobs may be behind that of pods, as after a change of leaders.
+  const newest = await newestJob(ctx, key);
+  for (const pod of strays(informer, key, newest)) await releasePod(ctx, memory.tracking, key, pod);
+}
+
+async function newestJob(ctx: ControllerContext, key: string): Promise<Job | undefined> {
+  const [namespace, name = ""] = key.split("/");
+  if (name === "") return undefined;
+  return ctx.client.get(jobs, { name, namespace }, { signal: ctx.signal }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
 }
 
 async function sync(ctx: ControllerContext, memory: JobMemory, job: Job, key: string): Promise<Result> {
