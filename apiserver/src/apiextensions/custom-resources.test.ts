@@ -276,6 +276,8 @@ describe("custom resources", () => {
       'crontabs.stable.example.com "a" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
     ]);
     expect((await raw(api, "PUT", `${crontabs}/a`, { body })).status).toBe(200);
+    const name = "crontabs.stable.example.com";
+    expect((await raw(api, "PUT", `${definitions}/${name}`, { body: definition() })).status).toBe(422);
   });
 
   test("take every patch but the strategic", async () => {

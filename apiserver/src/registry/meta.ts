@@ -71,14 +71,26 @@ export function validateMetaUpdate(kind: Kind, meta: ObjectMeta, old: ObjectMeta
   return [...errors, ...validateSharedMeta(kind, meta)];
 }
 
-function validateSharedMeta(kind: Kind, meta: ObjectMeta): FieldError[] {
+/** The metadata of a resource inside of another, which need not have a name. */
+export function validateEmbeddedMeta(meta: ObjectMeta, at: Path): FieldError[] {
   const errors: FieldError[] = [];
-  if (meta.labels) errors.push(...validateLabels(meta.labels, root.child("labels")));
-  if (meta.annotations) errors.push(...validateAnnotations(meta.annotations, root.child("annotations")));
-  if (meta.ownerReferences)
-    errors.push(...validateOwners(meta.ownerReferences, root.child("ownerReferences")));
-  if (meta.finalizers) errors.push(...validateFinalizers(meta.finalizers, root.child("finalizers")));
+  if (meta.name) errors.push(...check(pathSegment, meta.name, at.child("name")));
+  if (meta.namespace) errors.push(...check(dnsLabel, meta.namespace, at.child("namespace")));
+  return [...errors, ...validateCommonMeta(meta, at)];
+}
+
+function validateSharedMeta(kind: Kind, meta: ObjectMeta): FieldError[] {
+  const errors = validateCommonMeta(meta, root);
   if (!freeFinalizers(kind)) errors.push(...validateFinalizerNames(meta.finalizers ?? []));
+  return errors;
+}
+
+function validateCommonMeta(meta: ObjectMeta, at: Path): FieldError[] {
+  const errors: FieldError[] = [];
+  if (meta.labels) errors.push(...validateLabels(meta.labels, at.child("labels")));
+  if (meta.annotations) errors.push(...validateAnnotations(meta.annotations, at.child("annotations")));
+  if (meta.ownerReferences) errors.push(...validateOwners(meta.ownerReferences, at.child("ownerReferences")));
+  if (meta.finalizers) errors.push(...validateFinalizers(meta.finalizers, at.child("finalizers")));
   return errors;
 }
 

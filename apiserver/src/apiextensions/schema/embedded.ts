@@ -3,7 +3,8 @@ import { clone, isObject, type JsonObject } from "../../patch/json.ts";
 import { decodeObject } from "../../schema/decode.ts";
 import { typeNode } from "../../schema/registry.ts";
 import { invalidValue, required, type FieldError, type Path } from "../../registry/field.ts";
-import { check, dnsLabel1035, dnsSubdomain } from "../../kinds/shared/names.ts";
+import { validateEmbeddedMeta } from "../../registry/meta.ts";
+import { dnsLabel1035 } from "../../kinds/shared/names.ts";
 
 const objectMeta = typeNode("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
 
@@ -36,8 +37,7 @@ export function checkEmbedded(object: JsonObject, at: Path): FieldError[] {
       );
     }
   }
-  errors.push(...checkMetadataTypes(metadata, at.child("metadata")));
-  if (isObject(metadata) && typeof metadata["name"] === "string")
-    errors.push(...check(dnsSubdomain, metadata["name"], at.child("metadata", "name")));
-  return errors;
+  const wrongTypes = checkMetadataTypes(metadata, at.child("metadata"));
+  if (wrongTypes.length > 0 || !isObject(metadata)) return [...errors, ...wrongTypes];
+  return [...errors, ...validateEmbeddedMeta(metadata, at.child("metadata"))];
 }

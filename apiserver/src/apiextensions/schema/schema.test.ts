@@ -211,6 +211,12 @@ describe("validation", () => {
       ["spec.e.apiVersion: Required value: must not be empty"],
     ],
     [
+      "labels and names of embedded resources",
+      spec({ e: { type: "object", "x-kubernetes-embedded-resource": true } }),
+      { e: { apiVersion: "v1", kind: "Pod", metadata: { name: "Any_Name", labels: { a: "b c" } } } },
+      [expect.stringMatching(/^spec\.e\.metadata\.labels: Invalid value: "b c"/)],
+    ],
+    [
       "metadata of embedded resources",
       spec({ e: { type: "object", "x-kubernetes-embedded-resource": true } }),
       { e: { apiVersion: "v1", kind: "Pod", metadata: { labels: 5 } } },

@@ -27,6 +27,7 @@ export const apiServices = defineKind<APIService>({
   categories: ["api-extensions"],
   namespaced: false,
   nameRule: "pathSegment",
+  unconditionalUpdate: false,
   status: true,
   metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   setDefaults: ({ spec }) => {

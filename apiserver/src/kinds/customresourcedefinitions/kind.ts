@@ -15,6 +15,7 @@ export const customResourceDefinitions = defineKind<CustomResourceDefinition>({
   status: true,
   metadataOutsideStatus: ["labels", "annotations", "finalizers", "ownerReferences"],
   generation: true,
+  unconditionalUpdate: false,
   setDefaults,
   prepareForCreate: (definition) => {
     const storage = definition.spec?.versions?.find((version) => version.storage);
