@@ -87,9 +87,11 @@ async function deleteAll(
   const { client, signal } = ctx;
   const printed = printGroupResource({ group: resource.group, resource: resource.plural });
   try {
-    const before = await client.list(resource, { namespace, signal });
+    const together = supports(resource, "deletecollection");
+    // A namespace may hold many thousands: they are only read by whoever deletes them one by one.
+    const before = await client.list(resource, { namespace, signal, ...(together ? { limit: 1 } : {}) });
     if (before.items.length === 0) return;
-    if (supports(resource, "deletecollection"))
+    if (together)
       await client.deleteCollection(resource, { namespace, propagationPolicy: "Background", signal });
     else await deleteEach(ctx, resource, before.items);
     const left = await client.list(resource, { namespace, signal });
