@@ -2,6 +2,7 @@
 import type { AdmissionResponse } from "@coracle/shared/api/generated/admission-v1.ts";
 import { ApiError, internalError, type Status } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { annotateAudit } from "../../audit/context.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal } from "../../patch/json.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
@@ -47,11 +48,18 @@ async function run(
   const before = rounds.get(attributes);
   const left = new Map<string, KubeObject | undefined>();
   let changed = false;
-  for (const matched of webhooks) {
+  for (const [index, matched] of webhooks.entries()) {
     const id = `${matched.configuration}/${matched.webhook.name}`;
     if (before && !isReinvoked(matched, attributes, before.get(id))) continue;
-    const outcome = await ask(parts, matched, attributes, ctx);
-    if (outcome && (await take(parts, { matched, outcome }, attributes))) changed = true;
+    const place = `round_${before ? 1 : 0}_index_${index}`;
+    const outcome = await ask(parts, { matched, phase: "mutating", place }, attributes, ctx);
+    const mutated = outcome !== undefined && (await take(parts, { matched, outcome }, attributes));
+    if (mutated) changed = true;
+    if (outcome) {
+      const { configuration, webhook } = matched;
+      const told = { configuration, webhook: webhook.name, mutated };
+      annotateAudit(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify(told));
+    }
     left.set(id, attributes.object && clone(attributes.object));
   }
   if (!before) rounds.set(attributes, left);

@@ -2,6 +2,7 @@
 import type { AdmissionResponse, AdmissionReview } from "@coracle/shared/api/generated/admission-v1.ts";
 import { ApiError, badRequest, internalError, type Status } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
+import { annotateAudit } from "../../audit/context.ts";
 import { toCel } from "@coracle/shared/cel/values.ts";
 import { isObject } from "../../patch/json.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
@@ -26,6 +27,14 @@ export interface Outcome {
   readonly shown: KubeObject | undefined;
 }
 
+/** A webhook whose turn it is. */
+export interface Turn {
+  readonly matched: MatchedWebhook;
+  readonly phase: "mutating" | "validating";
+  /** As the audit log names it: `round_0_index_2`. */
+  readonly place: string;
+}
+
 /**
  * Asks a webhook about a write.
  * @returns undefined when it is not about this one after all, or cannot be asked and need not be
@@ -33,7 +42,7 @@ export interface Outcome {
  */
 export async function ask(
   parts: WebhookParts,
-  matched: MatchedWebhook,
+  { matched, phase, place }: Turn,
   attributes: Attributes,
   ctx: AdmissionContext,
 ): Promise<Outcome | undefined> {
@@ -59,10 +68,13 @@ export async function ask(
   try {
     const response = await send(parts, matched, full);
     for (const warning of response.warnings ?? []) attributes.warn(warning);
+    for (const [key, value] of Object.entries(response.auditAnnotations ?? {}))
+      annotateAudit(`${webhook.name}/${key}`, value);
     return { response, shown: shown.object };
   } catch (error) {
     const why = `failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`;
     if (webhook.failurePolicy !== "Ignore") throw internalError(why);
+    annotateAudit(`failed-open.${phase}.webhook.admission.k8s.io/${place}`, webhook.name);
     ctx.log?.warn(
       { webhook: webhook.name, configuration: matched.configuration, err: error },
       "a webhook was passed over",

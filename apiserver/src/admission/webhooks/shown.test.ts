@@ -2,6 +2,7 @@ import type { AdmissionReview } from "@coracle/shared/api/generated/admission-v1
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { expect, test } from "vitest";
 import { startTlsServer, type TlsServer } from "../../aggregation/tls-server.test-support.ts";
+import { withAnnotations } from "../../audit/context.ts";
 import { raw, rawPatch } from "../../testing/raw.ts";
 import { startWithDynamicAdmission } from "../policies/in-process.test-support.ts";
 import { configMap, configMaps, configure, patchOf, serve, startHook, webhook } from "./hook.test-support.ts";
@@ -149,4 +150,27 @@ test("a webhook may change a custom resource in a version of its own, by the sch
   await expect.poll(async () => (await raw(api, "GET", path)).status).toBe(200);
   const { body } = await raw(api, "POST", path, { body: { metadata: { name: "a" }, two: "asked" } });
   expect(body).toMatchObject({ apiVersion: "x.example.com/v2", two: "changed" });
+});
+
+test("the audit log is told which webhooks were asked, what they add to it, and whom it went past", async () => {
+  await using hook = await startHook(({ name }) => ({
+    ...patchOf({ op: "add", path: "/metadata/labels/b", value: name }),
+    auditAnnotations: { seen: "yes" },
+  }));
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  await configure(api, "mutating", webhook("change", hook));
+  const gone = { service: { namespace: "default", name: "gone" } };
+  await configure(api, "validating", webhook("look", hook, { clientConfig: gone, failurePolicy: "Ignore" }));
+  const annotations: Record<string, string> = {};
+  await withAnnotations(
+    (key, value) => void (annotations[key] = value),
+    () => raw(api, "POST", configMaps, { body: configMap("a") }),
+  );
+  expect(annotations).toEqual({
+    "change.example.com/seen": "yes",
+    "mutation.webhook.admission.k8s.io/round_0_index_0":
+      '{"configuration":"mutating","webhook":"change.example.com","mutated":true}',
+    "failed-open.validating.webhook.admission.k8s.io/round_0_index_0": "look.example.com",
+  });
 });

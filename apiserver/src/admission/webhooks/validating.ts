@@ -13,8 +13,9 @@ export function createValidatingWebhooks(parts: WebhookParts): AdmissionPlugin {
     validate: (attributes, ctx) => {
       const webhooks = webhooksFor(ctx.cache, storage, attributes);
       if (webhooks.length === 0) return undefined;
-      const one = async (matched: MatchedWebhook): Promise<void> => {
-        const outcome = await ask(parts, matched, attributes, ctx);
+      const one = async (matched: MatchedWebhook, index: number): Promise<void> => {
+        const turn = { matched, phase: "validating", place: `round_0_index_${index}` } as const;
+        const outcome = await ask(parts, turn, attributes, ctx);
         if (outcome && !outcome.response.allowed)
           throw denial(matched.webhook.name, outcome.response.status as Partial<Status> | undefined);
       };
