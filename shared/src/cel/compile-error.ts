@@ -20,16 +20,24 @@ export const isLibraryError = (error: unknown): error is LibraryError =>
   error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
 
 /** Words and place of what the library found wrong in an expression. */
-export function compileError(expression: string, error: unknown): CelCompileError {
+export function compileError(
+  expression: string,
+  error: unknown,
+  isFunction: (name: string) => boolean,
+): CelCompileError {
   if (!isLibraryError(error)) return new CelCompileError(String(error), "unknown");
   const operator = operatorOf(error);
-  const before = expression.slice(0, placeOf(expression, error, operator)).split("\n");
+  const call = callOf(error);
+  const place = call ? placeOfCall(expression, error, call) : placeOf(expression, error, operator);
+  const before = expression.slice(0, place).split("\n");
   const line = before.length;
   const column = before.at(-1)?.length ?? 0;
   const source = expression.split("\n")[line - 1] ?? "";
   const words = operator
     ? `found no matching overload for '${operatorNames[operator.sign] ?? `_${operator.sign}_`}' applied to '(${operator.left}, ${operator.right})'`
-    : compilerWords(error);
+    : call
+      ? callWords(call, isFunction)
+      : compilerWords(error);
   return new CelCompileError(
     `ERROR: <input>:${line}:${column + 1}: ${words}\n | ${source}\n | ${".".repeat(column)}^`,
     error.code,
@@ -40,6 +48,34 @@ interface Operator {
   readonly sign: string;
   readonly left: string;
   readonly right: string;
+}
+
+interface FunctionCall {
+  /** The type of what a method is called on. */
+  readonly receiver: string | undefined;
+  readonly name: string;
+  readonly args: string;
+}
+
+/** The call that no function fits. */
+function callOf({ code, summary }: LibraryError): FunctionCall | undefined {
+  if (code !== "no_matching_overload") return undefined;
+  const [, receiver, name, args = ""] =
+    /^found no matching overload for '(?:(.+)\.)?(\w+)\((.*)\)'$/.exec(summary) ?? [];
+  return name === undefined ? undefined : { receiver, name, args };
+}
+
+function callWords({ receiver, name, args }: FunctionCall, isFunction: (name: string) => boolean): string {
+  if (!isFunction(name)) return `undeclared reference to '${name}' (in container '')`;
+  const types = receiver === undefined ? `(${args})` : `${receiver}.(${args})`;
+  return `found no matching overload for '${name}' applied to '${types}'`;
+}
+
+/** Upstream points at the parenthesis. */
+function placeOfCall(expression: string, error: LibraryError, { name }: FunctionCall): number {
+  const start = error.range?.start ?? 0;
+  const at = expression.indexOf(`${name}(`, start);
+  return at < 0 ? start : at + name.length;
 }
 
 const operatorNames: Readonly<Record<string, string>> = { in: "@in" };

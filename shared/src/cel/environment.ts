@@ -77,7 +77,9 @@ export function compile(environment: Environment, expression: string): Program {
       },
     };
   } catch (error) {
-    throw compileError(expression, error);
+    const isFunction = (name: string): boolean =>
+      environment.getDefinitions().functions.some((known) => known.name === name);
+    throw compileError(expression, error, isFunction);
   }
 }
 

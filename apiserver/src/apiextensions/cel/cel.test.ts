@@ -84,7 +84,12 @@ describe("mistakes in expressions", () => {
       "compilation failed: ERROR: <input>:1:11: undeclared reference to 'nothing' (in container '')\n | self.a == nothing\n | ..........^",
     );
     expect(failure("self.a ==")).toContain("Syntax error");
-    expect(failure("self.a.frobnicate()")).toContain("found no matching overload");
+    expect(failure("self.a.frobnicate()")).toBe(
+      "compilation failed: ERROR: <input>:1:18: undeclared reference to 'frobnicate' (in container '')\n | self.a.frobnicate()\n | .................^",
+    );
+    expect(failure("'a'.contains(1)")).toContain(
+      "<input>:1:13: found no matching overload for 'contains' applied to 'string.(int)'",
+    );
   });
 
   test("are told when they run", () => {
