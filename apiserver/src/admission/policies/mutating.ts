@@ -11,6 +11,7 @@ import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal, isObject } from "../../patch/json.ts";
 import { mergeTyped } from "../../patch/merge-typed.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
+import { setDefaults } from "../../registry/strategy.ts";
 import { nameOf, type AdmissionContext, type AdmissionPlugin, type Attributes } from "../plugin.ts";
 import { versionOf } from "../webhooks/match.ts";
 import { checked, shownIn, shownNode } from "../webhooks/versions.ts";
@@ -93,6 +94,7 @@ async function apply(
         }
         const mutated = await mutate(resources, { attributes, version, shown }, { spec, params, ctx });
         const next = await shownIn(resources, attributes, mutated, versionOf(attributes));
+        if (!attributes.body) setDefaults(attributes.kind, next);
         if (equal(next, attributes.object)) continue;
         attributes.object = next;
         changed = true;

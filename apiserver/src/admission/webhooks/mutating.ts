@@ -6,6 +6,7 @@ import { annotateAudit } from "../../audit/context.ts";
 import { applyJsonPatch } from "../../patch/json-patch.ts";
 import { clone, equal } from "../../patch/json.ts";
 import type { ResourceTable } from "../../registry/resources.ts";
+import { setDefaults } from "../../registry/strategy.ts";
 import type { AdmissionContext, AdmissionPlugin, Attributes } from "../plugin.ts";
 import { webhooksFor, type MatchedWebhook } from "./configurations.ts";
 import { versionOf } from "./match.ts";
@@ -97,6 +98,8 @@ async function take(
   const resources = parts.resources();
   const patched = carryOut(resources, attributes, { patch, shown });
   const next = await shownIn(resources, attributes, patched, versionOf(attributes));
+  // Whoever is asked next sees what was added with its defaults.
+  if (!attributes.body) setDefaults(attributes.kind, next);
   if (equal(next, attributes.object)) return false;
   attributes.object = next;
   return true;

@@ -174,3 +174,24 @@ test("the audit log is told which webhooks were asked, what they add to it, and 
     "failed-open.validating.webhook.admission.k8s.io/round_0_index_0": "look.example.com",
   });
 });
+
+test("what one webhook adds, the next one sees with its defaults", async () => {
+  await using hook = await startHook(({ object }) =>
+    object?.kind === "Pod" && object.metadata.labels?.["first"] === undefined
+      ? patchOf(
+          { op: "add", path: "/metadata/labels", value: { first: "done" } },
+          { op: "add", path: "/spec/containers/-", value: { name: "d", image: "i" } },
+        )
+      : {},
+  );
+  await using api = await startWithDynamicAdmission();
+  await serve(api, hook);
+  const pods = rule("", "pods", "CREATE");
+  await configure(api, "mutating", webhook("first", hook, pods), webhook("second", hook, pods));
+  await raw(api, "POST", "/api/v1/namespaces/default/pods", {
+    body: { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }] } },
+  });
+  expect(shown(hook)).toMatchObject({
+    object: { spec: { containers: [{ name: "c" }, { name: "d", imagePullPolicy: "Always" }] } },
+  });
+});

@@ -1,15 +1,18 @@
 import type { ApiResponse } from "../../request.ts";
 import { upgradeRequired } from "../../streams/upgrade.ts";
 import type { Call, Registry } from "../registry.ts";
+import { admitConnect } from "./connect.ts";
 import type { Subresource } from "./subresource.ts";
 
-/** These leave HTTP (http/upgrade.ts); a request that comes here has not asked to. */
-const refuse = (_registry: Registry, _call: Call): Promise<ApiResponse> => Promise.reject(upgradeRequired());
-const stream = (kind: string): Subresource => ({
-  verbs: { create: refuse, get: refuse },
-  kind: { group: "", version: "v1", kind },
-  connect: true,
-});
+/** These leave HTTP (http/upgrade.ts). A request that comes here has not asked to, but who may not connect is told that first. */
+function stream(name: string): Subresource {
+  const kind = { group: "", version: "v1", kind: name };
+  const refuse = async (registry: Registry, call: Call): Promise<ApiResponse> => {
+    await admitConnect(registry, call, kind);
+    throw upgradeRequired();
+  };
+  return { verbs: { create: refuse, get: refuse }, kind, connect: true };
+}
 
 export const attach = stream("PodAttachOptions");
 export const exec = stream("PodExecOptions");
