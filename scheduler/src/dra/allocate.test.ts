@@ -45,11 +45,18 @@ const model = (is: string) => ({
   selectors: [{ cel: { expression: `device.attributes["${driver}"].model == "${is}"` } }],
 });
 
-const allocate = (slices: readonly ResourceSlice[], devices: DeviceClaim[], taken: string[] = []) => {
+const allocate = (
+  slices: readonly ResourceSlice[],
+  devices: DeviceClaim[],
+  taken: string[] = [],
+  shared: Record<string, Record<string, bigint>> = {},
+) => {
   const wanted = devices.map((d) =>
     wantedOf({ metadata: { name: "c", namespace: "ns" }, spec: { devices: d } }, (name) => classes.get(name)),
   );
-  return createAllocator(gatherPools(slices), new Set(taken)).allocate(wanted, node);
+  const consumption = Object.entries(shared).map(([id, of]) => [id, new Map(Object.entries(of))] as const);
+  const allocated = { taken: new Set(taken), shared: new Map(consumption) };
+  return createAllocator(gatherPools(slices), allocated, () => "share").allocate(wanted, node);
 };
 /** `request=device` of every result. */
 const results = (...args: Parameters<typeof allocate>): string[] | undefined =>
@@ -141,6 +148,59 @@ describe("which devices a claim gets", () => {
     const requests = [{ name: "r", exactly: { ...exactly, count: 2 } }];
     expect(results(parts, [{ requests }])).toEqual(["r=a1", "r=c1"]);
     expect(results(parts, [{ requests }], [`${driver}/n1/a1`])).toBeUndefined();
+  });
+  describe("devices that several use", () => {
+    const validRange = { min: "1Gi", max: "8Gi", step: "1Gi" };
+    const nic = (requestPolicy?: object) =>
+      slice({
+        devices: [
+          {
+            name: "nic",
+            allowMultipleAllocations: true,
+            capacity: { bandwidth: { value: "10Gi", ...(requestPolicy ? { requestPolicy } : {}) } },
+          },
+        ],
+      });
+    const asks = (...amounts: (string | undefined)[]): DeviceClaim => ({
+      requests: amounts.map((bandwidth, i) => ({
+        name: `r${i}`,
+        exactly: { ...exactly, ...(bandwidth ? { capacity: { requests: { bandwidth } } } : {}) },
+      })),
+    });
+    const consumed = (...args: Parameters<typeof allocate>) =>
+      allocate(...args)?.flatMap((a) =>
+        (a.devices?.results ?? []).map((r) => r.consumedCapacity?.["bandwidth"]),
+      );
+    test("each its share, as far as it goes", () => {
+      expect(consumed([nic()], [asks("4Gi", "6Gi")])).toEqual(["4Gi", "6Gi"]);
+      expect(consumed([nic()], [asks("4Gi", "7Gi")])).toBeUndefined();
+      expect(
+        consumed([nic()], [asks("4Gi")], [], {
+          [`${driver}/n1/nic`]: { bandwidth: 7n * 2n ** 30n * 10n ** 9n },
+        }),
+      ).toBeUndefined();
+      expect(allocate([nic()], [asks("4Gi")])?.[0]?.devices?.results?.[0]).toMatchObject({
+        shareID: "share",
+      });
+    });
+    test("who says nothing gets the usual, or all", () => {
+      expect(consumed([nic()], [asks(undefined)])).toEqual(["10Gi"]);
+      expect(consumed([nic({ default: "2Gi", validRange })], [asks(undefined, "512Mi", "1536Mi")])).toEqual([
+        "2Gi",
+        "1Gi",
+        "2Gi",
+      ]);
+      expect(consumed([nic({ default: "2Gi", validRange })], [asks("9Gi")])).toBeUndefined();
+      expect(consumed([nic({ default: "1Gi", validValues: ["1Gi", "4Gi"] })], [asks("2Gi")])).toEqual([
+        "4Gi",
+      ]);
+    });
+    test("one device is given more than once, unless its claim wants different ones", () => {
+      const requests = [
+        { name: "r", exactly: { ...exactly, count: 2, capacity: { requests: { bandwidth: "1Gi" } } } },
+      ];
+      expect(results([nic()], [{ requests }])).toEqual(["r=nic", "r=nic"]);
+    });
   });
   test("an expression that fails ends the allocation", () => {
     const selectors = [{ cel: { expression: `device.attributes["${driver}"].nothing == 1` } }];

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Node } from "@coracle/shared/api/generated/core-v1.ts";
 import type { AllocationResult } from "@coracle/shared/api/generated/resource-v1.ts";
 import { constraintOf, type Constraint } from "./constraints.ts";
@@ -5,6 +6,7 @@ import { createCounters, type Counters } from "./counters.ts";
 import { suits, type Demand, type Wanted } from "./demands.ts";
 import { reaches, type Pool, type PooledDevice } from "./pools.ts";
 import { resultOf, type Chosen } from "./result.ts";
+import { createShares, shareOf, type Consumption, type Shares } from "./shares.ts";
 
 /** No claim gets more. */
 const maxDevices = 32;
@@ -16,8 +18,19 @@ export interface Allocator {
   allocate(wanted: readonly Wanted[], node: Node): AllocationResult[] | undefined;
 }
 
-/** @param taken ids of the devices that are somebody's already */
-export function createAllocator(pools: readonly Pool[], taken: ReadonlySet<string>): Allocator {
+/** What is somebody's already. */
+export interface Allocated {
+  /** Ids of devices that nobody else can use. */
+  readonly taken: ReadonlySet<string>;
+  /** Devices that several use → what they have of it together. */
+  readonly shared: ReadonlyMap<string, Consumption>;
+}
+
+export function createAllocator(
+  pools: readonly Pool[],
+  allocated: Allocated,
+  newId: () => string = randomUUID,
+): Allocator {
   /** What was found out of a device and a demand holds on every node. */
   const known = new Map<Demand, Map<string, boolean>>();
   const fits = (demand: Demand, device: PooledDevice): boolean => {
@@ -31,15 +44,15 @@ export function createAllocator(pools: readonly Pool[], taken: ReadonlySet<strin
   };
   return {
     allocate(wanted, node) {
-      const found = new Search({ pools, taken, fits, wanted, node }).run();
-      return found?.map((chosen, i) => resultOf(wanted[i] as Wanted, chosen, node));
+      const found = new Search({ pools, allocated, fits, wanted, node }).run();
+      return found?.map((chosen, i) => resultOf(wanted[i] as Wanted, chosen, node, newId));
     },
   };
 }
 
 interface SearchInput {
   readonly pools: readonly Pool[];
-  readonly taken: ReadonlySet<string>;
+  readonly allocated: Allocated;
   readonly fits: (demand: Demand, device: PooledDevice) => boolean;
   readonly wanted: readonly Wanted[];
   readonly node: Node;
@@ -51,16 +64,22 @@ class Search {
   readonly #here: readonly PooledDevice[];
   readonly #used: Set<string>;
   readonly #counters: Counters;
+  readonly #shares: Shares;
+  /** How many use a device that can be shared. */
+  readonly #sharing: Map<string, number>;
   readonly #constraints: readonly (readonly Constraint[])[];
   readonly #chosen: Chosen[][];
   #tries = 0;
 
   constructor(input: SearchInput) {
     this.#input = input;
-    this.#used = new Set(input.taken);
+    this.#used = new Set(input.allocated.taken);
+    this.#shares = createShares(input.allocated.shared);
     const valid = input.pools.filter((pool) => !pool.incomplete && !pool.invalid);
     this.#here = valid.flatMap((pool) => pool.devices.filter((device) => reaches(device, input.node)));
-    this.#counters = createCounters(valid, input.taken);
+    const { taken, shared } = input.allocated;
+    this.#counters = createCounters(valid, new Set([...taken, ...shared.keys()]));
+    this.#sharing = new Map([...shared.keys()].map((id) => [id, 1]));
     this.#constraints = input.wanted.map(({ claim }) =>
       (claim.spec.devices?.constraints ?? []).map(constraintOf),
     );
@@ -97,7 +116,9 @@ class Search {
       if (!device || !this.#input.fits(demand, device)) continue;
       const undo = this.#take(claim, demand, device);
       if (!undo) continue;
-      if (this.#some(claim, demand, { left: left - 1, from: i + 1 }, next)) return true;
+      // One that can be shared may be given more than once.
+      const rest = device.device.allowMultipleAllocations ? i : i + 1;
+      if (this.#some(claim, demand, { left: left - 1, from: rest }, next)) return true;
       undo();
     }
     return false;
@@ -142,7 +163,13 @@ class Search {
     const back = (): void => {
       for (const step of steps.toReversed()) step();
     };
-    if (!demand.adminAccess) {
+    const shares = device.device.allowMultipleAllocations === true && !demand.adminAccess;
+    const share = shares ? shareOf(demand, device) : undefined;
+    if (shares) {
+      const undo = share && this.#takeShare(device, share);
+      if (!undo) return undefined;
+      steps.push(undo);
+    } else if (!demand.adminAccess) {
       if (!this.#counters.take(device, 1)) return undefined;
       this.#used.add(device.id);
       steps.push(() => {
@@ -158,8 +185,24 @@ class Search {
       }
       steps.push(undo);
     }
-    chosen.push({ demand, device });
+    chosen.push({ demand, device, share });
     steps.push(() => void chosen.pop());
     return back;
+  }
+
+  /** What it is cut out of is used up by its first user. */
+  #takeShare(device: PooledDevice, share: Consumption): (() => void) | undefined {
+    if (!this.#shares.take(device, share, 1)) return undefined;
+    const users = this.#sharing.get(device.id) ?? 0;
+    if (users === 0 && !this.#counters.take(device, 1)) {
+      this.#shares.take(device, share, -1);
+      return undefined;
+    }
+    this.#sharing.set(device.id, users + 1);
+    return () => {
+      this.#sharing.set(device.id, users);
+      if (users === 0) this.#counters.take(device, -1);
+      this.#shares.take(device, share, -1);
+    };
   }
 }

@@ -5,24 +5,33 @@ import type {
 } from "@coracle/shared/api/generated/resource-v1.ts";
 import type { Demand, Wanted } from "./demands.ts";
 import type { PooledDevice } from "./pools.ts";
+import { printConsumption, type Consumption } from "./shares.ts";
 
 export interface Chosen {
   readonly demand: Demand;
   readonly device: PooledDevice;
+  /** Of a device that others may use too. */
+  readonly share?: Consumption | undefined;
 }
 
 /** What is written into the claim's status. Pure. */
-export function resultOf(wanted: Wanted, chosen: readonly Chosen[], node: Node): AllocationResult {
+export function resultOf(
+  wanted: Wanted,
+  chosen: readonly Chosen[],
+  node: Node,
+  newId: () => string,
+): AllocationResult {
   const config = configOf(wanted, chosen);
   const nodeSelector = nodeSelectorOf(chosen, node);
   return {
     devices: {
-      results: chosen.map(({ demand, device }) => ({
+      results: chosen.map(({ demand, device, share }) => ({
         request: demand.name,
         driver: device.pool.driver,
         pool: device.pool.name,
         device: device.device.name,
         ...(demand.adminAccess ? { adminAccess: true } : {}),
+        ...(share ? { shareID: newId(), consumedCapacity: printConsumption(share, device) } : {}),
         ...(demand.tolerations.length > 0 ? { tolerations: [...demand.tolerations] } : {}),
       })),
       ...(config.length > 0 ? { config } : {}),

@@ -7,9 +7,10 @@ import type {
 } from "@coracle/shared/api/generated/resource-v1.ts";
 import { claimNameOf, claimProblem, isReservedFor, maxConsumers } from "@coracle/shared/dra/pod-claims.ts";
 import { nodeSelectorMatches } from "@coracle/shared/scheduling/node-affinity.ts";
-import { createAllocator, type Allocator } from "../dra/allocate.ts";
+import { createAllocator, type Allocated, type Allocator } from "../dra/allocate.ts";
 import { wantedOf, type Wanted } from "../dra/demands.ts";
 import { deviceId, gatherPools } from "../dra/pools.ts";
+import { addConsumption } from "../dra/shares.ts";
 import { unresolvable, type Plugin, type Unfit } from "../framework.ts";
 
 const name = "DynamicResources";
@@ -48,16 +49,20 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
   /** Claim uid → what it is being given: the cache does not tell yet. */
   const pending = new Map<string, { readonly claim: ResourceClaim; readonly allocation: AllocationResult }>();
 
-  /** Devices that are somebody's, now or in a moment. Administrators' access takes nothing. */
-  const takenDevices = (): Set<string> => {
+  /** What is somebody's, now or in a moment. Administrators' access takes nothing. */
+  const allocated = (): Allocated => {
     const taken = new Set<string>();
+    const shared = new Map<string, Map<string, bigint>>();
     const add = (allocation: AllocationResult | undefined): void => {
-      for (const result of allocation?.devices?.results ?? [])
-        if (!result.adminAccess) taken.add(deviceId(result));
+      for (const result of allocation?.devices?.results ?? []) {
+        if (result.adminAccess) continue;
+        if (result.shareID) addConsumption(shared, deviceId(result), result.consumedCapacity);
+        else taken.add(deviceId(result));
+      }
     };
     for (const claim of access.claims()) add(claim.status?.allocation);
     for (const { allocation } of pending.values()) add(allocation);
-    return taken;
+    return { taken, shared };
   };
   /** Forgets what the cache tells by now. */
   const settle = (): void => {
@@ -85,7 +90,7 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
           wantedOf(claim, (className) => access.deviceClass(className)),
         );
         const allocator =
-          wanted.length > 0 ? createAllocator(gatherPools(access.slices()), takenDevices()) : undefined;
+          wanted.length > 0 ? createAllocator(gatherPools(access.slices()), allocated()) : undefined;
         state.set(name, {
           claims,
           wanted,
