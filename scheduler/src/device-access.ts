@@ -4,8 +4,9 @@ import { deviceClasses, resourceClaims, resourceSlices } from "@coracle/shared/a
 import type { Client } from "@coracle/shared/client/client.ts";
 import { claimFinalizer, consumerOf, isReservedFor } from "@coracle/shared/dra/pod-claims.ts";
 import { isConflict } from "@coracle/shared/errors.ts";
-import type { InformerFactory } from "@coracle/shared/informer/informer.ts";
+import type { Informer, InformerFactory } from "@coracle/shared/informer/informer.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { bindingTimeoutMs, readinessOf } from "./dra/readiness.ts";
 import type { DeviceAccess } from "./plugins/dynamic-resources.ts";
 
 /** Writers of one claim get in each other's way: pods that share it, the controller. */
@@ -50,6 +51,7 @@ export function createDeviceAccess(
         }
       }
     },
+    waitUntilReady: (claim, signal) => waitUntilReady(claims, claim, signal),
     async deallocate(claim, signal) {
       await client.update(resourceClaims, { ...claim, status: {} }, { subresource: "status", signal });
     },
@@ -96,4 +98,38 @@ async function bindOnce(client: Client, claim: ResourceClaim, binding: Binding):
     reservedFor: [...(current.status?.reservedFor ?? []), consumerOf(pod)],
   };
   await client.update(resourceClaims, { ...current, status }, { subresource: "status", signal });
+}
+
+/** The cache may be behind what was just written: only an allocated claim says anything. */
+function waitUntilReady(
+  claims: Informer<ResourceClaim>,
+  claim: ResourceClaim,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, uid } = claim.metadata;
+  return new Promise((resolve, reject) => {
+    const finish = (error?: Error): void => {
+      clearTimeout(timer);
+      stop();
+      signal.removeEventListener("abort", aborted);
+      if (error) reject(error);
+      else resolve();
+    };
+    const check = (): void => {
+      const current = claims.get(`${namespace}/${name}`);
+      if (current?.metadata.uid !== uid) return finish(new Error(`claim ${name} is gone`));
+      if (!current?.status?.allocation) return;
+      const readiness = readinessOf(current);
+      if (readiness === "ready") finish();
+      else if (readiness !== "waiting") finish(new Error(readiness.failed));
+    };
+    const aborted = (): void => finish(new Error("stopped while waiting for devices"));
+    const timer = setTimeout(
+      () => finish(new Error(`claim ${name}: device binding timeout`)),
+      bindingTimeoutMs,
+    );
+    const stop = claims.on({ update: check, delete: check });
+    signal.addEventListener("abort", aborted);
+    check();
+  });
 }

@@ -58,6 +58,7 @@ export const noDevices: DeviceAccess = {
   slices: () => [],
   deviceClass: () => undefined,
   bindClaim: () => Promise.resolve(),
+  waitUntilReady: () => Promise.resolve(),
   deallocate: () => Promise.resolve(),
   releaseClaim: () => undefined,
 };

@@ -88,8 +88,6 @@ export function suits(demand: Demand, pooled: PooledDevice): boolean {
       );
     }
   }
-  // What binds only when its driver says so is not supported.
-  if (device.bindingConditions?.length) return false;
   return tolerated(demand, pooled) && hasCapacity(demand, pooled);
 }
 

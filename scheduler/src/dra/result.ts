@@ -32,6 +32,12 @@ export function resultOf(
         device: device.device.name,
         ...(demand.adminAccess ? { adminAccess: true } : {}),
         ...(share ? { shareID: newId(), consumedCapacity: printConsumption(share, device) } : {}),
+        ...(device.device.bindingConditions?.length
+          ? {
+              bindingConditions: device.device.bindingConditions,
+              bindingFailureConditions: device.device.bindingFailureConditions,
+            }
+          : {}),
         ...(demand.tolerations.length > 0 ? { tolerations: [...demand.tolerations] } : {}),
       })),
       ...(config.length > 0 ? { config } : {}),

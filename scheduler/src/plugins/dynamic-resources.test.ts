@@ -102,6 +102,45 @@ test("devices that nobody else uses are given back when the pod cannot go where 
   expect(given).toEqual(["mine"]);
 });
 
+test("a pod is bound when its devices are attached, and looks for others when they cannot be", async () => {
+  const at = { driver: "a.example.com", pool: "b", device: "only" };
+  const conditions = { bindingConditions: ["attached"], bindingFailureConditions: ["broken"] };
+  const slow: ResourceSlice = structuredClone(slice);
+  slow.spec.devices = [{ name: "only", ...conditions }];
+  const waited: string[] = [];
+  const access: Partial<DeviceAccess> = {
+    slices: () => [slow],
+    waitUntilReady: (c) => Promise.resolve(void waited.push(c.metadata.name ?? "")),
+  };
+  const { run, plugin, bound } = setUp([claim("one")], access);
+  const pod = podWith("p", { resourceClaimName: "one" });
+  const placed = run(pod);
+  if (typeof placed === "string") throw new Error(placed);
+  await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
+  expect(bound[0]?.[1]?.devices?.results).toMatchObject([conditions]);
+  expect(waited).toEqual(["one"]);
+
+  const tell = (type: string) => ({
+    ...at,
+    conditions: [{ type, status: "True", reason: "X", message: "", lastTransitionTime: "" }],
+  });
+  const allocation = {
+    devices: { results: [{ request: "r", ...at, ...conditions }] },
+    allocationTimestamp: new Date().toISOString(),
+  };
+  const after = (devices: object[], since = allocation.allocationTimestamp): Placed | string =>
+    setUp([
+      claim("one", {
+        status: { allocation: { ...allocation, allocationTimestamp: since }, devices: devices as never },
+      }),
+    ]).run(pod);
+  const lost = "0/2 nodes are available: 2 resourceclaim not available on the node.";
+  expect(after([])).not.toBe(lost);
+  expect(after([tell("broken")])).toBe(lost);
+  expect(after([], "2026-01-01T00:00:00Z")).toBe(lost);
+  expect(after([tell("attached")], "2026-01-01T00:00:00Z")).not.toBe(lost);
+});
+
 test("why a pod waits", () => {
   const leaving = claim("leaving", {
     metadata: { ...claim("leaving").metadata, deletionTimestamp: "2026-11-23T12:00:00Z" },

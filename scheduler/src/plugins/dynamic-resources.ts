@@ -9,6 +9,7 @@ import { claimNameOf, claimProblem, isReservedFor, maxConsumers } from "@coracle
 import { nodeSelectorMatches } from "@coracle/shared/scheduling/node-affinity.ts";
 import { createAllocator, type Allocated, type Allocator } from "../dra/allocate.ts";
 import { wantedOf, type Wanted } from "../dra/demands.ts";
+import { isLost } from "../dra/readiness.ts";
 import { deviceId, gatherPools } from "../dra/pools.ts";
 import { addConsumption } from "../dra/shares.ts";
 import { unresolvable, type Plugin, type Unfit } from "../framework.ts";
@@ -28,6 +29,8 @@ export interface DeviceAccess {
     pod: Pod,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Resolves when the claim's devices allow the binding. @throws Error when one fails, or after the time-out */
+  waitUntilReady(claim: ResourceClaim, signal: AbortSignal): Promise<void>;
   /** Gives the claim's devices back, so that it can be allocated anew. */
   deallocate(claim: ResourceClaim, signal: AbortSignal): Promise<void>;
   /** Takes the pod's reservation back. */
@@ -107,7 +110,8 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
       const found = state.get<State>(name);
       if (!found || !node) return undefined;
       const elsewhere = found.claims.filter(
-        (claim) => !nodeSelectorMatches(claim.status?.allocation?.nodeSelector, node),
+        (claim) =>
+          !nodeSelectorMatches(claim.status?.allocation?.nodeSelector, node) || isLost(claim, Date.now()),
       );
       for (const claim of elsewhere) found.elsewhere.add(claim);
       if (elsewhere.length > 0) return unresolvable("resourceclaim not available on the node");
@@ -143,12 +147,14 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
     },
     async preBind({ pod }, node, state, signal) {
       const found = state.get<State>(name);
+      const attached: ResourceClaim[] = [];
       for (const claim of found?.claims ?? []) {
         const at = found?.wanted.findIndex((w) => w.claim === claim) ?? -1;
         const allocation = at < 0 ? undefined : found?.decisions.get(node.name)?.[at];
-        if (!allocation && isReservedFor(claim, pod)) continue;
-        await access.bindClaim(claim, allocation, pod, signal);
+        if (waitsForDevices(allocation ?? claim.status?.allocation)) attached.push(claim);
+        if (allocation || !isReservedFor(claim, pod)) await access.bindClaim(claim, allocation, pod, signal);
       }
+      for (const claim of attached) await access.waitUntilReady(claim, signal);
     },
     helps: (event) =>
       event.kind === "device" ||
@@ -156,6 +162,9 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
       (event.kind === "node-changed" && event.changed.has("labels")),
   };
 }
+
+const waitsForDevices = (allocation: AllocationResult | undefined): boolean =>
+  allocation?.devices?.results?.some((result) => result.bindingConditions?.length) ?? false;
 
 /** The pod's claims, if each of them is there and may be used. Until then there is nothing to try, and nothing is told. */
 function claimsOf(pod: Pod, namespace: string, access: DeviceAccess): ResourceClaim[] | Unfit {
