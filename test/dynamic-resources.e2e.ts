@@ -65,11 +65,16 @@ async function driverPod(node: string): Promise<object[]> {
   const directories = ["/var/lib/kubelet/plugins", "/var/lib/kubelet/plugins_registry", "/var/run/cdi"];
   const fromNode = { fieldRef: { fieldPath: "spec.nodeName" } };
   const place = { namespace: ns };
+  const apiGroups = ["resource.k8s.io"];
   const rules = [
+    { apiGroups, resources: ["resourceslices", "resourceclaims"], verbs: ["get", "create"] },
+    { apiGroups, resources: ["resourceclaims/status"], verbs: ["patch"] },
+    // What is told of its own devices, of claims on its own node.
     {
-      apiGroups: ["resource.k8s.io"],
-      resources: ["resourceslices", "resourceclaims"],
-      verbs: ["get", "create"],
+      apiGroups,
+      resources: ["resourceclaims/driver"],
+      resourceNames: [driver],
+      verbs: ["associated-node:patch"],
     },
   ];
   const rbac = { apiVersion: "rbac.authorization.k8s.io/v1" };
@@ -184,19 +189,21 @@ test("pods get devices of their own or share one, go where these are, and give t
 test("a driver makes its devices ready for a pod's containers, one pod after the other", async () => {
   const driven = { resourceClaimTemplateName: "driven" };
   await create(
-    pod("first", driven, "echo $DEVICE_GPU; cat /device/hello"),
+    pod("first", driven, "echo $DEVICE_GPU; cat /device/hello; test -c /dev/made-up && echo there"),
     pod("second", driven, "echo $DEVICE_GPU"),
   );
   await phase("first", "Succeeded");
   await phase("second", "Succeeded");
-  expect(await logs("first")).toBe("node-1/gpu-0\nfrom the node\n");
+  expect(await logs("first")).toBe("node-1/gpu-0\nfrom the node\nthere\n");
   expect(await logs("second")).toBe("node-1/gpu-0\n");
   await expect.poll(() => claimOf("first-"), wait).toBeUndefined();
   await expect.poll(() => claimOf("second-"), wait).toBeUndefined();
-  const told = (await logs("driver")).split("\n").filter((line) => line.startsWith("Node"));
+  const told = (await logs("driver")).split("\n").filter((line) => /^(Node|told)/.test(line));
   expect(told).toEqual([
+    "told 200",
     "NodePrepareResources",
     "NodeUnprepareResources",
+    "told 200",
     "NodePrepareResources",
     "NodeUnprepareResources",
   ]);
