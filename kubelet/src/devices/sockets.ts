@@ -82,6 +82,8 @@ export async function followSockets(
 /** Path → identity. What begins with a dot is being made. */
 async function socketsIn(directory: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
+  // Somebody may remove it: then nothing is there, until somebody makes it again.
+  await mkdir(directory, { recursive: true });
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isSocket() || entry.name.startsWith(".")) continue;
     const path = join(entry.parentPath, entry.name);

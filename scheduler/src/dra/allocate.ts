@@ -2,16 +2,17 @@ import { randomUUID } from "node:crypto";
 import type { Node } from "@coracle/shared/api/generated/core-v1.ts";
 import type { AllocationResult } from "@coracle/shared/api/generated/resource-v1.ts";
 import { constraintOf, type Constraint } from "./constraints.ts";
-import { createCounters, type Counters } from "./counters.ts";
+import { countersOf, type Counters } from "./counters.ts";
 import { suits, type Demand, type Wanted } from "./demands.ts";
 import { reaches, type Pool, type PooledDevice } from "./pools.ts";
+import { devicesByNode } from "./reach.ts";
 import { resultOf, type Chosen } from "./result.ts";
 import { createShares, shareOf, type Consumption, type Shares } from "./shares.ts";
 
 /** No claim gets more. */
 const maxDevices = 32;
 /** Devices tried before a node is given up: with many alternatives there is no end to combinations. */
-const maxTries = 100_000;
+const maxTries = 20_000;
 
 export interface Allocator {
   /** An allocation for each of the claims, in order; undefined when the node has not what they need. @throws Error */
@@ -42,9 +43,13 @@ export function createAllocator(
     answers.set(device.id, answer);
     return answer;
   };
+  const valid = pools.filter((pool) => !pool.incomplete && !pool.invalid);
+  const here = devicesByNode(valid);
+  const counters = countersOf(valid, new Set([...allocated.taken, ...allocated.shared.keys()]));
   return {
     allocate(wanted, node) {
-      const found = new Search({ pools, allocated, fits, wanted, node }).run();
+      const devices = here(node);
+      const found = new Search({ pools, allocated, fits, wanted, node, devices, counters: counters() }).run();
       return found?.map((chosen, i) => resultOf(wanted[i] as Wanted, chosen, node, newId));
     },
   };
@@ -56,30 +61,30 @@ interface SearchInput {
   readonly fits: (demand: Demand, device: PooledDevice) => boolean;
   readonly wanted: readonly Wanted[];
   readonly node: Node;
+  /** Those that the node can use. */
+  readonly devices: readonly PooledDevice[];
+  readonly counters: Counters;
 }
 
 /** Tries devices for one request after the other and goes back when there is none for the next. */
 class Search {
   readonly #input: SearchInput;
   readonly #here: readonly PooledDevice[];
-  readonly #used: Set<string>;
+  /** Taken by this search. */
+  readonly #used = new Set<string>();
   readonly #counters: Counters;
   readonly #shares: Shares;
-  /** How many use a device that can be shared. */
-  readonly #sharing: Map<string, number>;
+  /** How many use a device that can be shared, in this search. */
+  readonly #sharing = new Map<string, number>();
   readonly #constraints: readonly (readonly Constraint[])[];
   readonly #chosen: Chosen[][];
   #tries = 0;
 
   constructor(input: SearchInput) {
     this.#input = input;
-    this.#used = new Set(input.allocated.taken);
+    this.#here = input.devices;
+    this.#counters = input.counters;
     this.#shares = createShares(input.allocated.shared);
-    const valid = input.pools.filter((pool) => !pool.incomplete && !pool.invalid);
-    this.#here = valid.flatMap((pool) => pool.devices.filter((device) => reaches(device, input.node)));
-    const { taken, shared } = input.allocated;
-    this.#counters = createCounters(valid, new Set([...taken, ...shared.keys()]));
-    this.#sharing = new Map([...shared.keys()].map((id) => [id, 1]));
     this.#constraints = input.wanted.map(({ claim }) =>
       (claim.spec.devices?.constraints ?? []).map(constraintOf),
     );
@@ -113,7 +118,8 @@ class Search {
     if (left === 0) return next();
     for (let i = from; i < this.#here.length; i++) {
       const device = this.#here[i];
-      if (!device || !this.#input.fits(demand, device)) continue;
+      // Whether it is free is cheap to tell; what it is takes an expression.
+      if (!device || this.#isTaken(demand, device.id) || !this.#input.fits(demand, device)) continue;
       const undo = this.#take(claim, demand, device);
       if (!undo) continue;
       // One that can be shared may be given more than once.
@@ -158,7 +164,7 @@ class Search {
     if (++this.#tries > maxTries) throw new Error("timed out trying to allocate devices");
     const chosen = this.#chosen[claim];
     if (!chosen || chosen.length >= maxDevices) return undefined;
-    if (!demand.adminAccess && this.#used.has(device.id)) return undefined;
+    if (this.#isTaken(demand, device.id)) return undefined;
     const steps: (() => void)[] = [];
     const back = (): void => {
       for (const step of steps.toReversed()) step();
@@ -190,10 +196,14 @@ class Search {
     return back;
   }
 
+  #isTaken({ adminAccess }: Demand, id: string): boolean {
+    return !adminAccess && (this.#input.allocated.taken.has(id) || this.#used.has(id));
+  }
+
   /** What it is cut out of is used up by its first user. */
   #takeShare(device: PooledDevice, share: Consumption): (() => void) | undefined {
     if (!this.#shares.take(device, share, 1)) return undefined;
-    const users = this.#sharing.get(device.id) ?? 0;
+    const users = this.#sharing.get(device.id) ?? (this.#input.allocated.shared.has(device.id) ? 1 : 0);
     if (users === 0 && !this.#counters.take(device, 1)) {
       this.#shares.take(device, share, -1);
       return undefined;

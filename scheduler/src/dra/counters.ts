@@ -6,33 +6,39 @@ export interface Counters {
   take(device: PooledDevice, by: 1 | -1): boolean;
 }
 
-export function createCounters(pools: readonly Pool[], taken: ReadonlySet<string>): Counters {
-  /** pool → counter set → counter → what is left */
-  const left = new Map<Pool, Map<string, Map<string, bigint>>>();
-  for (const pool of pools)
-    if (pool.counters.size > 0)
-      left.set(pool, new Map([...pool.counters].map(([name, counters]) => [name, new Map(counters)])));
+/** Each consumption of a device: the counter, and how much of it. */
+const consumptionsOf = ({ device, pool }: PooledDevice): [counter: string, amount: bigint][] =>
+  (device.consumesCounters ?? []).flatMap(({ counterSet, counters }) =>
+    [...amounts(counters)].map(([name, amount]): [string, bigint] => [
+      counterKey(pool, counterSet, name),
+      amount,
+    ]),
+  );
+const counterKey = (pool: Pool, set: string, name: string): string =>
+  `${pool.driver}/${pool.name}/${set}/${name}`;
 
-  const change = (device: PooledDevice, by: 1 | -1): void => {
-    for (const { counterSet, counters } of device.device.consumesCounters ?? []) {
-      const set = left.get(device.pool)?.get(counterSet);
-      for (const [name, amount] of amounts(counters))
-        set?.set(name, (set.get(name) ?? 0n) - BigInt(by) * amount);
-    }
-  };
-  const enough = (device: PooledDevice): boolean =>
-    (device.device.consumesCounters ?? []).every(({ counterSet, counters }) => {
-      const set = left.get(device.pool)?.get(counterSet);
-      return [...amounts(counters)].every(([name, amount]) => (set?.get(name) ?? -1n) >= amount);
-    });
-  for (const pool of left.keys())
-    for (const device of pool.devices) if (taken.has(device.id)) change(device, 1);
-
-  return {
-    take(device, by) {
-      if (by === 1 && !enough(device)) return false;
-      change(device, by);
-      return true;
-    },
+/** @returns what makes the counters for one attempt, which leaves the next as it was */
+export function countersOf(pools: readonly Pool[], taken: ReadonlySet<string>): () => Counters {
+  const left = new Map<string, bigint>();
+  for (const pool of pools) {
+    for (const [set, counters] of pool.counters)
+      for (const [name, amount] of counters) left.set(counterKey(pool, set, name), amount);
+    if (pool.counters.size === 0) continue;
+    for (const device of pool.devices)
+      if (taken.has(device.id))
+        for (const [key, amount] of consumptionsOf(device)) left.set(key, (left.get(key) ?? 0n) - amount);
+  }
+  return () => {
+    const used = new Map<string, bigint>();
+    return {
+      take(device, by) {
+        const all = consumptionsOf(device);
+        // A counter that is not there has nothing left.
+        const enough = all.every(([key, amount]) => (left.get(key) ?? -1n) - (used.get(key) ?? 0n) >= amount);
+        if (by === 1 && !enough) return false;
+        for (const [key, amount] of all) used.set(key, (used.get(key) ?? 0n) + BigInt(by) * amount);
+        return true;
+      },
+    };
   };
 }

@@ -14,10 +14,10 @@ export interface Shares {
 
 /** @param shared device → what its users have of it */
 export function createShares(shared: ReadonlyMap<string, Consumption>): Shares {
-  const used = new Map([...shared].map(([id, consumption]) => [id, new Map(consumption)]));
+  const used = new Map<string, Map<string, bigint>>();
   return {
     take({ id, device }, share, by) {
-      const of = used.get(id) ?? new Map<string, bigint>();
+      const of = used.get(id) ?? new Map(shared.get(id));
       const fits = [...share].every(
         ([name, amount]) => (of.get(name) ?? 0n) + amount <= nanos(device.capacity?.[name]?.value ?? "0"),
       );
