@@ -55,6 +55,7 @@ export function inputsOf(recipe: OwnRecipe): Promise<string> {
         "images/pause",
         "addons",
         "images/own.ts",
+        "images/coracle/warm.ts",
         ...present().map(bundlePath),
       );
     case "testserver":
