@@ -28,7 +28,7 @@ ${head("together", "shareProcessNamespace: true")}
   containers: [{ name: main, ${idle} }, { name: other, image: ${busybox}, command: [sleep, "4242"] }]
 ${head("unsafe", "securityContext: { sysctls: [{ name: kernel.msgmax, value: '10000' }] }")}
   containers: [{ name: main, ${idle} }]
-${head("strict", "securityContext: { runAsUser: 1000, supplementalGroupsPolicy: Strict }")}
+${head("strict", "securityContext: { runAsUser: 1000, supplementalGroups: [3456], supplementalGroupsPolicy: Strict }")}
   containers: [{ name: main, ${idle} }]
 ${head("remapped", "hostUsers: false")}
   containers: [{ name: main, ${idle} }]
@@ -84,6 +84,14 @@ test("users, groups, capabilities, seccomp and a read-only root are the manifest
   expect(await sh("capable", "cat /proc/sys/net/ipv4/ip_unprivileged_port_start")).toBe("7\n");
 });
 
+test("with the strict policy a process has the groups that the pod names, and the status tells whom it runs as", async () => {
+  await ready("strict", "user");
+  expect(await sh("strict", "id -u; id -g; id -G")).toBe("1000\n0\n0 3456\n");
+  const userOf = async (name: string) => (await pod(name)).status?.containerStatuses?.[0]?.user;
+  expect(await userOf("strict")).toEqual({ linux: { uid: 1000, gid: 0, supplementalGroups: [0, 3456] } });
+  expect(await userOf("user")).toEqual({ linux: { uid: 1234, gid: 2345, supplementalGroups: [2345, 3456] } });
+});
+
 test("runAsNonRoot refuses an image that runs as root", async () => {
   const waiting = await eventually("it is refused", async () => {
     const state = (await pod("rootless")).status?.containerStatuses?.[0]?.state?.waiting;
@@ -134,10 +142,6 @@ test("what the node does not allow or cannot do is refused, with the reason", as
   expect(await refused("unsafe")).toEqual([
     "SysctlForbidden",
     'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted',
-  ]);
-  expect(await refused("strict")).toEqual([
-    "SupplementalGroupsPolicyNotSupported",
-    "Pod was rejected: SupplementalGroupsPolicy=Strict is not supported in this node",
   ]);
   await eventually("the user namespace is refused", async () =>
     (await events("remapped")).includes(

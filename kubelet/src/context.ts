@@ -10,6 +10,7 @@ import type { Handlers } from "./container/handler.ts";
 import type { ResolvConf } from "./container/dns.ts";
 import type { DeviceManager } from "./devices/manager.ts";
 import type { EngineView } from "./engine-view.ts";
+import type { ImageUsers } from "./images/users.ts";
 import type { ImageManager } from "./images/manager.ts";
 import type { PodNetwork } from "./network/network.ts";
 import type { Backoff } from "./plan/backoff.ts";
@@ -51,6 +52,7 @@ export interface KubeletContext {
   services(): Iterable<Service>;
   readonly handlers: Handlers;
   readonly cgroups: PodCgroups;
+  readonly imageUsers: (imageId: string) => Promise<ImageUsers>;
   /** Why the node refuses a new pod; undefined when it takes it. */
   admit(pod: Pod): { readonly reason: string; readonly message: string } | undefined;
   readonly log: Logger;

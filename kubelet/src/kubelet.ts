@@ -6,7 +6,7 @@ import type { Logger } from "@coracle/shared/log.ts";
 import type { KubeletConfig } from "./config.ts";
 import type { PodCgroups } from "./cgroups/pod-cgroups.ts";
 import type { Handlers } from "./container/handler.ts";
-import { nodeLabels, type NodeIdentity } from "./container/names.ts";
+import { LABEL, nodeLabels, type NodeIdentity } from "./container/names.ts";
 import type { KubeletContext, NodeFacts } from "./context.ts";
 import type { ClaimRecords } from "./devices/claims.ts";
 import { createDeviceManager } from "./devices/manager.ts";
@@ -14,6 +14,7 @@ import type { Plugins } from "./devices/plugins.ts";
 import { createNodePlugins } from "./devices/start.ts";
 import { createEngineView } from "./engine-view.ts";
 import type { ImageAccess } from "./images/access.ts";
+import { createImageUsers } from "./images/users.ts";
 import { createImageManager } from "./images/manager.ts";
 import type { PodNetwork } from "./network/network.ts";
 import { createBackoff, RESTART_BACKOFF } from "./plan/backoff.ts";
@@ -70,6 +71,7 @@ export function createKubelet(parts: KubeletParts): Kubelet {
       steady,
       signal,
     }),
+    imageUsers: createImageUsers(runtime, { [LABEL.cluster]: identity.cluster }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
     tokens: createTokenSource(client, steady),
     devices: createDeviceManager({ client, records: parts.claimRecords, plugins }),

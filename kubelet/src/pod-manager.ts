@@ -5,6 +5,7 @@ import { LABEL, nodeLabels } from "./container/names.ts";
 import { messagePlace } from "./container/build.ts";
 import type { KubeletContext } from "./context.ts";
 import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
+import { userOf } from "./lifecycle/process-user.ts";
 import { lastLines, readStart } from "./lifecycle/last-words.ts";
 import { attemptOf } from "./plan/plan.ts";
 import {
@@ -107,6 +108,10 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     if (instance.labels[LABEL.type] === "sandbox") return;
     const name = instance.labels[LABEL.container] ?? "";
     const container = containersOf(run.pod).find((c) => c.spec.name === name);
+    if (instance.state === "running" && !run.users.has(instance.id) && ctx.storage.rootOf(instance.pid)) {
+      const user = userOf(instance.pid);
+      if (user) run.users.set(instance.id, user);
+    }
     if (instance.state === "running" && container && !run.started.has(instance.id)) {
       const { before: known } = factsOf(run, container);
       const started = known?.started === true;

@@ -1,5 +1,5 @@
 /** One pod on this node: its spec, what is known of its containers, and what it waits for. */
-import type { Container, Pod, PodCondition } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Container, ContainerStatus, Pod, PodCondition } from "@coracle/shared/api/generated/core-v1.ts";
 import { isSidecar } from "@coracle/shared/meta/pods.ts";
 import { LABEL } from "./container/names.ts";
 import type { KubeletContext } from "./context.ts";
@@ -68,6 +68,8 @@ export interface PodRun {
   readonly instances: Map<string, RuntimeContainer>;
   readonly removed: Set<string>;
   readonly messages: Map<string, string>;
+  /** Whom instances run as, as they were when they began. */
+  readonly users: Map<string, NonNullable<ContainerStatus["user"]>>;
   readonly health: Map<string, Health>;
   readonly waiting: Map<string, Waiting>;
   /** Containers that failed to be made, and when to try again. */
@@ -138,6 +140,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     instances: new Map(),
     removed: new Set(),
     messages: new Map(),
+    users: new Map(),
     health: new Map(),
     waiting: new Map(),
     retryAt: new Map(),

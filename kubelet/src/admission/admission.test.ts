@@ -48,9 +48,4 @@ describe("what the engine cannot do", () => {
     expect(refused(profile, [], true)).toBeUndefined();
     expect(refused({ securityContext: { appArmorProfile: { type: "Unconfined" } } })).toBeUndefined();
   });
-  test("strict supplementary groups are refused", () =>
-    expect(refused({ securityContext: { supplementalGroupsPolicy: "Strict" } })).toEqual({
-      reason: "SupplementalGroupsPolicyNotSupported",
-      message: "SupplementalGroupsPolicy=Strict is not supported in this node",
-    }));
 });

@@ -20,11 +20,6 @@ const wantsAppArmor = ({ spec }: Pod): boolean =>
 export function refuseForIsolation(pod: Pod, facts: IsolationFacts): Refusal | undefined {
   const sysctls = refuseSysctls(pod, facts.unsafeSysctls);
   if (sysctls) return sysctls;
-  if (pod.spec?.securityContext?.supplementalGroupsPolicy === "Strict")
-    return {
-      reason: "SupplementalGroupsPolicyNotSupported",
-      message: "SupplementalGroupsPolicy=Strict is not supported in this node",
-    };
   if (wantsAppArmor(pod) && !facts.apparmor)
     return {
       reason: "AppArmor",

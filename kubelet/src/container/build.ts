@@ -196,6 +196,7 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
     pod,
     container: spec,
     imageUser: image.user,
+    imageUsers: () => ctx.imageUsers(image.id),
     seccompFile: (path) => readFile(join(ctx.storage.host("/var/lib/kubelet/seccomp").here, path), "utf8"),
   });
   const mounts = await Promise.all(

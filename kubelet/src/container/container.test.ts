@@ -5,6 +5,7 @@ import { parseResolvConf, podHostname, podHosts, podResolvConf, printResolvConf 
 import { ConfigError, makeEnvironment, type References } from "./env.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { expand, unresolvedReferences } from "./expand.ts";
+import { parseUsers } from "../images/users.ts";
 import { fieldValue, resourceValue } from "./fields.ts";
 import { containerResources, cpuShares, oomScore } from "./resources.ts";
 import { containerSecurity } from "./security.ts";
@@ -288,6 +289,7 @@ describe("securityContext", () => {
       pod: pod(spec),
       container: { name: "main", securityContext: own },
       imageUser,
+      imageUsers: () => Promise.resolve(parseUsers("app:x:1000:1001::/:/bin/sh\n", "extra:x:50000:app\n")),
       seccompFile: (path) => (path === "p.json" ? Promise.resolve("{}") : Promise.reject(new Error("none"))),
     });
   test("the container's word comes before the pod's", async () =>
@@ -297,6 +299,20 @@ describe("securityContext", () => {
         { runAsUser: 5, capabilities: { drop: ["ALL"], add: ["CAP_NET_BIND_SERVICE"] } },
       ),
     ).toMatchObject({ user: "5:2", groups: ["4", "3"], capDrop: ["ALL"], capAdd: ["NET_BIND_SERVICE"] }));
+  test("the groups that the image gives a user are the engine's to find, are added, or are left out", async () => {
+    const groupsOf = async (own: object, policy?: string, imageUser?: string) => {
+      const spec = { securityContext: { supplementalGroups: [60000], supplementalGroupsPolicy: policy } };
+      const { user, groups } = await secure(spec, own, imageUser);
+      return [user, ...groups];
+    };
+    expect(await groupsOf({ runAsUser: 1000 })).toEqual(["1000", "60000"]);
+    expect(await groupsOf({ runAsUser: 1000, runAsGroup: 5 })).toEqual(["1000:5", "60000", "50000"]);
+    expect(await groupsOf({ runAsUser: 1000, runAsGroup: 5 }, "Strict")).toEqual(["1000:5", "60000"]);
+    expect(await groupsOf({ runAsUser: 1000 }, "Strict")).toEqual(["1000:1001", "60000"]);
+    expect(await groupsOf({}, "Strict", "app")).toEqual(["app:1001", "60000"]);
+    expect(await groupsOf({}, "Strict", "app:8")).toEqual(["app:8", "60000"]);
+    expect(await groupsOf({ runAsUser: 9 }, "Strict", "app:8")).toEqual(["9:0", "60000"]);
+  });
   test("root is refused where it must not be", async () => {
     await expect(secure({}, { runAsNonRoot: true })).rejects.toThrow(
       'container has runAsNonRoot and image will run as root (pod: "web_shop(u-1)", container: main)',

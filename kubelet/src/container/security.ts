@@ -1,5 +1,6 @@
 /** securityContext, of the pod and of the container, as the engine's settings. */
 import type { Container, Pod, SeccompProfile } from "@coracle/shared/api/generated/core-v1.ts";
+import type { ImageUsers } from "../images/users.ts";
 import type { ContainerSecurity } from "../runtime/runtime.ts";
 import { ConfigError } from "./env.ts";
 
@@ -8,6 +9,8 @@ export interface SecurityInput {
   readonly container: Pick<Container, "name" | "securityContext">;
   /** The user the image names: "", a name or `uid[:gid]`. */
   readonly imageUser: string;
+  /** The users and groups of the image; asked for only where the answer depends on them. */
+  readonly imageUsers: () => Promise<ImageUsers>;
   /** Reads a profile of the node. Rejects when there is none. */
   readonly seccompFile: (path: string) => Promise<string>;
 }
@@ -48,6 +51,29 @@ function verifyNonRoot(input: SecurityInput, uid: number | undefined): void {
 
 const capability = (name: string): string => name.replace(/^CAP_/, "");
 
+/**
+ * User and groups. The engine knows a user's groups in the image by itself, but only while it is not told a group: where the pod names
+ * one, the others are looked up here, or left out if the pod wants only what it names (Strict).
+ */
+async function identityOf(
+  input: SecurityInput,
+  uid: number | undefined,
+  gid: number | undefined,
+): Promise<Pick<ContainerSecurity, "user" | "groups">> {
+  const pod = input.pod.spec?.securityContext;
+  const named = [...(pod?.supplementalGroups ?? []), ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup])];
+  const groups = (more: readonly number[]): string[] => [...new Set([...named, ...more])].map(String);
+  const [imageName, imageGroup] = input.imageUser.split(":");
+  const user = uid === undefined ? imageName || "0" : String(uid);
+  if (pod?.supplementalGroupsPolicy === "Strict") {
+    const own = gid ?? (uid === undefined ? imageGroup : undefined);
+    const group = own ?? (await input.imageUsers()).primaryGroup(user) ?? 0;
+    return { user: `${user}:${group}`, groups: groups([]) };
+  }
+  if (gid === undefined) return { user: uid === undefined ? undefined : user, groups: groups([]) };
+  return { user: `${user}:${gid}`, groups: groups((await input.imageUsers()).memberships(user)) };
+}
+
 /** @throws ConfigError when the container must not run so. */
 export async function containerSecurity(input: SecurityInput): Promise<ContainerSecurity> {
   const pod = input.pod.spec?.securityContext;
@@ -59,21 +85,8 @@ export async function containerSecurity(input: SecurityInput): Promise<Container
   const profile = own?.seccompProfile ?? pod?.seccompProfile;
   const apparmor = own?.appArmorProfile ?? pod?.appArmorProfile;
   const selinux = own?.seLinuxOptions ?? pod?.seLinuxOptions;
-  const groups = new Set([
-    ...(pod?.supplementalGroups ?? []),
-    ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup]),
-  ]);
-  const user =
-    uid === undefined
-      ? gid === undefined
-        ? undefined
-        : `${input.imageUser.split(":", 1)[0] || "0"}:${gid}`
-      : gid === undefined
-        ? String(uid)
-        : `${uid}:${gid}`;
   return {
-    user,
-    groups: [...groups].map(String),
+    ...(await identityOf(input, uid, gid)),
     capAdd: (own?.capabilities?.add ?? []).map(capability),
     capDrop: (own?.capabilities?.drop ?? []).map(capability),
     privileged,

@@ -125,7 +125,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     images: imagesOf(input.images),
     nodeInfo: input.machine.nodeInfo,
-    features: { supplementalGroupsPolicy: false },
+    features: { supplementalGroupsPolicy: true },
     runtimeHandlers: ["", ...input.handlers].map((name) => ({
       name,
       features: { recursiveReadOnlyMounts: false, userNamespaces: false },

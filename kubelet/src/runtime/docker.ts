@@ -11,6 +11,7 @@ import {
   unlessStatus,
 } from "./docker-calls.ts";
 import { containerOptions, restrictions, sandboxOptions } from "./docker-options.ts";
+import { exportImage, imageFiles } from "./docker-images.ts";
 import { demultiplex, lines, raw } from "./docker-frames.ts";
 import { toContainer, toStats, type EngineInfo, type EngineStats } from "./docker-answers.ts";
 import type { KernelLog } from "./kernel-log.ts";
@@ -199,21 +200,8 @@ export function createDockerRuntime(kernel?: KernelLog): Runtime {
     removeImage: async (reference) => {
       await unlessStatus(docker.getImage(reference).remove(), 404);
     },
-    exportImage: async (reference, name, labels, read) => {
-      const remove = async (): Promise<void> => {
-        await unlessStatus(docker.getContainer(name).remove({ force: true, v: true }), 404, 409);
-      };
-      // What an earlier life of this process left behind.
-      await remove();
-      // It never runs; an image without a command needs one all the same.
-      const options = { name, Image: reference, Cmd: ["-"], Labels: { ...labels } };
-      await engine(docker.createContainer({ ...options, HostConfig: { NetworkMode: "none" } }));
-      try {
-        await read((await engine(docker.getContainer(name).export())) as Readable);
-      } finally {
-        await remove();
-      }
-    },
+    exportImage: (reference, name, labels, read) => exportImage(docker, { reference, name, labels }, read),
+    imageFiles: (reference, labels, paths) => imageFiles(docker, { reference, labels }, paths),
     exec: async (id, spec, signal) => {
       const exec = await engine(
         docker.getContainer(id).exec({

@@ -242,6 +242,7 @@ export function createFakeRuntime(options: FakeRuntimeOptions = {}): FakeRuntime
       present?.add(reference);
     },
     removeImage: (reference) => Promise.resolve(void present?.delete(reference)),
+    imageFiles: (_reference, _labels, paths) => Promise.resolve(paths.map(() => undefined)),
     exportImage: (reference) => Promise.reject(new RuntimeFailure(`no files of ${reference} in memory`, 501)),
     exec: (id, spec) => {
       if (must(id).container.state !== "running")

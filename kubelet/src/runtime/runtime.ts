@@ -272,6 +272,12 @@ export interface Runtime {
     labels: Labels,
     read: (archive: Readable) => Promise<void>,
   ): Promise<void>;
+  /** Texts of an image's files, in the order asked for; undefined for what is no regular file there. */
+  imageFiles(
+    reference: string,
+    labels: Labels,
+    paths: readonly string[],
+  ): Promise<readonly (string | undefined)[]>;
   exec(id: string, spec: ExecSpec, signal: AbortSignal): Promise<Session>;
   attach(
     id: string,

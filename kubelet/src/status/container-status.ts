@@ -20,6 +20,8 @@ export interface ContainerFacts {
   readonly started: boolean;
   /** The readiness probe's word; true without one. */
   readonly ready: boolean;
+  /** Whom it runs as, where that is known. */
+  readonly user?: ContainerStatus["user"];
   readonly waiting: Waiting | undefined;
   /** What the container left in its termination message file. */
   readonly messageOf: (id: string) => string | undefined;
@@ -99,6 +101,7 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
     ...(kind === "ephemeral" ? {} : { started: up && facts.started }),
     ...(newest && requests ? { allocatedResources: requests } : {}),
     ...(newest ? { resources: given ?? {} } : {}),
+    ...(facts.user ? { user: facts.user } : {}),
     ...(spec.volumeMounts?.length ? { volumeMounts: spec.volumeMounts.map(mountStatus) } : {}),
   };
 }

@@ -76,6 +76,7 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
       shown?.state === "running" || (shown?.state === "exited" && isEnding(run))
         ? undefined
         : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name) ?? backedOff(run, spec.name)),
+    user: shown && run.users.get(shown.id),
     messageOf: (id) => run.messages.get(id),
     imageDigest: shown && digestOf(run, shown.imageId),
     ...(shown?.state === "running" && shown.labels[LABEL.resources] !== undefined

@@ -39,6 +39,7 @@ async function dropOld(run: PodRun, container: SpecContainer): Promise<void> {
     run.removed.add(instance.id);
     run.instances.delete(instance.id);
     run.messages.delete(instance.id);
+    run.users.delete(instance.id);
     run.health.delete(instance.id);
     run.startedOver.delete(instance.id);
     run.endedAt.delete(instance.id);
