@@ -1,4 +1,4 @@
-import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
+import type { Service } from "@coracle/shared/api/generated/core-v1.ts";
 import type { ServiceCIDR } from "@coracle/shared/api/generated/networking-v1.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { busybox, testserver } from "./support/manifests.ts";
@@ -108,23 +108,38 @@ test("a pod reaches itself through its host port", async () => {
   await becomes("answer", `${(await pod("server")).status?.hostIP}:38080`);
 });
 
-test("the API server leads to a pod in its node's network", async () => {
-  const [node] = (await getJson<{ items: Node[] }>("nodes")).items;
+test("a pod in its node's network is reached by the API server, and answers datagrams from where it was asked", async () => {
+  const { spec, status } = await pod("server");
+  const echo = `require("node:dgram").createSocket("udp4").on("message", function (m, peer) { this.send(m, peer.port, peer.address); }).bind(38083)`;
   await apply(`
 apiVersion: v1
 kind: Pod
 metadata: { name: hosted }
 spec:
   hostNetwork: true
-  nodeName: ${node?.metadata.name}
+  nodeName: ${spec?.nodeName}
   terminationGracePeriodSeconds: 0
-  containers: [{ name: main, image: ${testserver}, env: [{ name: PORT, value: "38081" }, { name: ECHO_PORT, value: "38082" }] }]
+  containers:
+    - { name: main, image: ${testserver}, env: [{ name: PORT, value: "38081" }, { name: ECHO_PORT, value: "38082" }] }
+    - { name: udp, image: ${testserver}, command: ["node", "-e", ${JSON.stringify(echo)}] }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: asker }
+spec: { nodeName: ${spec?.nodeName}, terminationGracePeriodSeconds: 0, containers: [{ name: main, image: ${testserver} }] }
 `);
-  await ready("hosted");
+  await ready("hosted", "asker");
+  expect((await pod("hosted")).status?.podIP).toBe(status?.hostIP);
   const path = `/api/v1/namespaces/${ns}/pods/hosted:38081/proxy/client`;
   const said = await eventually("it answers", () => kubectl("get", "--raw", path));
   expect(JSON.parse(said)).toMatchObject({ address: expect.any(String) });
-  expect((await getJson<Pod>("pod", "hosted", "-n", ns)).status?.podIP).toBe(
-    node?.status?.addresses?.find((a) => a.type === "InternalIP")?.address,
-  );
+  const ask = `
+    const socket = require("node:dgram").createSocket("udp4");
+    socket.on("message", (m) => { console.log(String(m)); process.exit(); });
+    socket.connect(38083, "${status?.hostIP}", () => socket.send("here"));
+    setTimeout(process.exit, 2000, 1);`;
+  await eventually("an echo", async () => {
+    const heard = await kubectl("exec", "-n", ns, "asker", "--", "node", "-e", ask);
+    return heard === "here\n";
+  });
 });

@@ -113,7 +113,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
         serviceCidr: config.serviceCidr,
         nodesSubnet: config.nodesSubnet,
         apiPort: API_PORT,
-        uplink: uplink.name,
+        uplink,
         log,
         held: () => heldAddresses(kubelet.ctx.engine),
       });

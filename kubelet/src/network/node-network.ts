@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "@coracle/shared/log.ts";
 import { command, ipBatch } from "./command.ts";
-import { gatewayOf, parseCidr } from "./cidr.ts";
+import { gatewayOf, parseCidr, printAddress } from "./cidr.ts";
 import { PodRange } from "./pod-range.ts";
 import type { PodNetwork } from "./network.ts";
 import { BRIDGE, isPodLink, isWired, linkName, plugPod, unplugPod, unplugSandbox } from "./pod-link.ts";
@@ -15,8 +15,8 @@ export interface NodeNetworkOptions {
   readonly serviceCidr: string;
   readonly nodesSubnet: string;
   readonly apiPort: number;
-  /** The interface on the nodes' network. */
-  readonly uplink: string;
+  /** The interface on the nodes' network, and the node's address there. */
+  readonly uplink: { readonly name: string; readonly address: string };
   readonly log: Logger;
   /** Addresses that pods of this node have already, by pod: they are taken before any other is given out. */
   readonly held?: (() => Iterable<readonly [string, string]>) | undefined;
@@ -83,9 +83,10 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
     whenReady: (signal) => range.whenReady(signal),
     configure: (podCidr) =>
       exclusive(async () => {
+        const { uplink } = options;
         const cidr = parseCidr(podCidr);
         const address = gatewayOf(cidr);
-        const uplinkMtu = await readFile(`/sys/class/net/${options.uplink}/mtu`, "utf8").catch(() => "1500");
+        const uplinkMtu = await readFile(`/sys/class/net/${uplink.name}/mtu`, "utf8").catch(() => "1500");
         mtu = Number(uplinkMtu);
         const existing = await command("ip", ["-o", "link", "show"]);
         await ipBatch([
@@ -94,6 +95,9 @@ export function createNodeNetwork(options: NodeNetworkOptions): NodeNetwork {
           `link set ${BRIDGE} address 02:42:c0:ac:1e:01 mtu ${mtu} up`,
           `addr flush dev ${BRIDGE}`,
           `addr add ${address}/${cidr.bits} dev ${BRIDGE}`,
+          // A server in the node's network that is bound to all addresses answers a pod's datagram from the one that this names:
+          // it must be the node's own, which the pod had asked.
+          `route replace ${printAddress(cidr.base)}/${cidr.bits} dev ${BRIDGE} proto kernel scope link src ${uplink.address}`,
           `route replace unreachable ${options.clusterPodCidr}`,
           // The node's own packets to a Service pass routing before they are DNATed; without a proxy they die in ARP here.
           `route replace ${options.serviceCidr} dev ${BRIDGE} scope link`,
