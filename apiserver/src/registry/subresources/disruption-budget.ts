@@ -1,5 +1,8 @@
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import type { PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
+import type {
+  PodDisruptionBudget,
+  PodDisruptionBudgetStatus,
+} from "@coracle/shared/api/generated/policy-v1.ts";
 import { ApiError, forbidden } from "@coracle/shared/errors.ts";
 import { timestamp } from "../create-object.ts";
 
@@ -15,6 +18,13 @@ export function mayIgnoreBudget({ metadata, status }: Pod): boolean {
 
 const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some((c) => c.type === "Ready" && c.status === "True") ?? false;
+
+function whyNone(name: string, status: PodDisruptionBudgetStatus): string {
+  const failed = status.conditions?.find((c) => c.type === "DisruptionAllowed" && c.reason === "SyncFailed");
+  return failed
+    ? `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${failed.message}`
+    : `The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`;
+}
 
 /**
  * Takes one disruption from a budget, in place. @returns false when the pod may go without
@@ -36,11 +46,7 @@ export function charge(budget: PodDisruptionBudget, pod: Pod, now: Date): boolea
       "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
     );
   }
-  if (disruptionsAllowed === 0) {
-    throw refusal(
-      `The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`,
-    );
-  }
+  if (disruptionsAllowed === 0) throw refusal(whyNone(name, status));
   status.disruptionsAllowed = disruptionsAllowed - 1;
   status.disruptedPods = { ...status.disruptedPods, [pod.metadata.name ?? ""]: timestamp(now) };
   return true;

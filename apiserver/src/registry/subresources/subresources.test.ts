@@ -235,6 +235,20 @@ describe("eviction", () => {
       },
     });
     expect((await raw(api, "GET", `${pods}/q`)).body.metadata.deletionTimestamp).toBeUndefined();
+    const failed = { type: "DisruptionAllowed", status: "False", reason: "SyncFailed", message: "no scale" };
+    await rawPatch(api, "merge", `${budgets}/b/status`, {
+      status: { conditions: [{ ...failed, lastTransitionTime: "2026-11-23T12:00:00Z" }] },
+    });
+    expect((await evict(api, "q")).body).toMatchObject({
+      details: {
+        causes: [
+          {
+            message:
+              "The disruption budget b does not allow evicting pods currently because it failed sync: no scale",
+          },
+        ],
+      },
+    });
   });
 });
 
