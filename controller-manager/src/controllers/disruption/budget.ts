@@ -18,6 +18,10 @@ export interface Expected {
   readonly desiredHealthy: number;
 }
 
+/** Whether a budget counts by what the pods' controllers ask for: a plain number of available pods needs no controller. */
+export const needsScale = ({ spec }: PodDisruptionBudget): boolean =>
+  spec?.maxUnavailable !== undefined || typeof spec?.minAvailable === "string";
+
 /** `scale`: the replicas all controllers of the pods ask for together. */
 export function expectedOf(budget: PodDisruptionBudget, pods: readonly Pod[], scale: () => number): Expected {
   const { maxUnavailable, minAvailable } = budget.spec ?? {};

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { deployments, podDisruptionBudgets } from "@coracle/shared/api/resources.ts";
+import { daemonSets, deployments, nodes, podDisruptionBudgets } from "@coracle/shared/api/resources.ts";
 import { NAMESPACE, startHarness } from "../../testing/harness.ts";
+import { daemonSetController } from "../daemonset/daemonset.ts";
 import { deploymentController } from "../deployment/deployment.ts";
 import { replicaSetController } from "../replicaset.ts";
 import { disruptionController } from "./disruption.ts";
@@ -47,4 +48,35 @@ test("a budget counts its pods and says how many may go, whatever owns them", as
     const { status } = await h.client.get(podDisruptionBudgets, at("share"));
     return status?.expectedPods === 8 && status.currentHealthy === 8 && status.disruptionsAllowed === 2;
   });
+});
+
+test("a plain number of available pods needs no controller; shares need one with a scale", async () => {
+  await using h = await startHarness({
+    controllers: [daemonSetController(), disruptionController()],
+    kubelet: true,
+  });
+  const at = (name: string) => ({ name, namespace: NAMESPACE });
+  const selector = { matchLabels: labels };
+  for (const name of ["n1", "n2"]) await h.client.create(nodes, { metadata: { name } });
+  await h.client.create(daemonSets, {
+    metadata: at("agent"),
+    spec: {
+      selector,
+      template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "agent" }] } },
+    },
+  });
+  await h.client.create(podDisruptionBudgets, { metadata: at("least"), spec: { minAvailable: 1, selector } });
+  await h.client.create(podDisruptionBudgets, {
+    metadata: at("share"),
+    spec: { maxUnavailable: 1, selector },
+  });
+  await h.eventually("one of two may go", async () => {
+    const { status } = await h.client.get(podDisruptionBudgets, at("least"));
+    return status?.currentHealthy === 2 && status.disruptionsAllowed === 1;
+  });
+  const share = await h.eventually("it says why not", async () => {
+    const { status } = await h.client.get(podDisruptionBudgets, at("share"));
+    return status?.conditions?.[0]?.reason === "SyncFailed" && status;
+  });
+  expect(share.conditions?.[0]?.message).toBe("daemonsets.apps does not implement the scale subresource");
 });

@@ -1,5 +1,4 @@
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
-import type { OwnerReference } from "@coracle/shared/api/generated/meta-v1.ts";
 import type { PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
 import {
   deployments,
@@ -17,13 +16,12 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
-import { controllerOf } from "@coracle/shared/meta/owners.ts";
 import { isPodReady } from "@coracle/shared/meta/pods.ts";
 import { semanticEqual } from "../../canonical.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
 import { messageOf } from "../../pods/control.ts";
-import { readScale } from "../../scale.ts";
-import { expectedOf, grantsOf, statusOf, withCondition } from "./budget.ts";
+import { expectedOf, grantsOf, needsScale, statusOf, withCondition } from "./budget.ts";
+import { scaleOf } from "./scale-of.ts";
 
 /** Keeps the figures of PodDisruptionBudgets, by which evictions are granted. */
 export const disruptionController = (): Controller =>
@@ -52,7 +50,7 @@ export const disruptionController = (): Controller =>
       const now = ctx.clock.now();
       let status;
       try {
-        const scale = await scaleOf(ctx, selected);
+        const scale = needsScale(budget) ? await scaleOf(ctx, selected) : 0;
         status = statusOf(
           budget,
           selected,
@@ -97,46 +95,6 @@ function budgetsNear(object: KubeObject, old: KubeObject | undefined, ctx: Contr
     (o?.["spec"] as { replicas?: number } | undefined)?.replicas;
   if (old && replicas(old) === replicas(object)) return [];
   return inNamespace(ctx.informers.for(podDisruptionBudgets), object.metadata.namespace).map((b) => keyOf(b));
-}
-
-/** The replicas that the pods' controllers ask for together; a ReplicaSet of a Deployment stands for the Deployment. */
-async function scaleOf(ctx: ControllerContext, selected: readonly Pod[]): Promise<number> {
-  const owners = new Map<string, { ref: OwnerReference; namespace: string }>();
-  for (const pod of selected) {
-    const ref = controllerOf(pod);
-    if (ref) owners.set(ref.uid, { ref, namespace: pod.metadata.namespace ?? "" });
-  }
-  const scales = new Map<string, number>();
-  for (const { ref, namespace } of owners.values()) {
-    const at = `${namespace}/${ref.name}`;
-    const set = ref.kind === "ReplicaSet" ? ctx.informers.for(replicaSets).get(at) : undefined;
-    const parent = set && controllerOf(set);
-    if (parent?.kind === "Deployment") {
-      const deployment = ctx.informers.for(deployments).get(`${namespace}/${parent.name}`);
-      scales.set(parent.uid, deployment?.spec?.replicas ?? set?.spec?.replicas ?? 0);
-    } else scales.set(ref.uid, await replicasOf(ctx, ref, namespace, at));
-  }
-  return [...scales.values()].reduce((a, b) => a + b, 0);
-}
-
-async function replicasOf(
-  ctx: ControllerContext,
-  ref: OwnerReference,
-  namespace: string,
-  key: string,
-): Promise<number> {
-  switch (ref.kind) {
-    case "ReplicaSet":
-      return ctx.informers.for(replicaSets).get(key)?.spec?.replicas ?? 0;
-    case "StatefulSet":
-      return ctx.informers.for(statefulSets).get(key)?.spec?.replicas ?? 0;
-    case "ReplicationController":
-      return ctx.informers.for(replicationControllers).get(key)?.spec?.replicas ?? 0;
-    default: {
-      const { scale } = await readScale(ctx.client, ref, namespace, ctx.signal);
-      return scale.spec?.replicas ?? 0;
-    }
-  }
 }
 
 /** When the figures cannot be known nothing may be disrupted. */
