@@ -67,6 +67,7 @@ it("is unhealthy until its checks say otherwise, and stops cleanly", async () =>
   expect([...seen]).toEqual(expect.arrayContaining(["503 starting", "503 work: not yet"]));
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   expect(metrics).toMatch(/process_resident_memory_bytes \d+/);
+  expect(metrics).toMatch(/# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total [\d.]+/);
   run.child.kill("SIGTERM");
   expect((await run.exited).code).toBe(0);
 }, 20_000);

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Gauge, register } from "prom-client";
+import { Counter, Gauge, register } from "prom-client";
 import { createLogger, type Logger } from "./log.ts";
 
 /** A check says what is missing, or nothing when all is well. */
@@ -134,9 +134,14 @@ function addProcessMetrics(): void {
       },
     });
   };
-  gauge("process_cpu_seconds_total", "User and system CPU time spent.", () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
+  new Counter({
+    name: "process_cpu_seconds_total",
+    help: "User and system CPU time spent.",
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
   });
   gauge("process_resident_memory_bytes", "Resident memory size.", () => process.memoryUsage.rss());
   gauge("nodejs_heap_size_used_bytes", "Used heap.", () => process.memoryUsage().heapUsed);
