@@ -46,6 +46,14 @@ describe("list", () => {
     const badPod = await list(api, "/api/v1/pods?fieldSelector=spec.nothing%3Db");
     expect(badPod.message).toBe("field label not supported: spec.nothing");
     expect(await list(api, `${maps}?labelSelector=a+b+c`)).toMatchObject({ code: 400 });
+    const refusal = async (selector: string) =>
+      (await list(api, `${maps}?labelSelector=${encodeURIComponent(selector)}`)).message;
+    expect(await refusal("a/b/c")).toContain(
+      'unable to parse requirement: <nil>: Invalid value: "a/b/c": a qualified name must consist of',
+    );
+    expect(await refusal("a in (x,-y)")).toContain(
+      'unable to parse requirement: values[1][a]: Invalid value: "-y": a valid label must be an empty string or consist of',
+    );
   });
 
   it("gives pages pinned to one revision", async () => {

@@ -2,6 +2,7 @@ import { badRequest } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { fieldsMatch, parseFieldSelector, type FieldRequirement } from "@coracle/shared/meta/fields.ts";
 import { parseSelector } from "@coracle/shared/meta/labels.ts";
+import { labelValue, qualifiedName } from "../kinds/shared/names.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import type { Kind } from "./kind.ts";
 
@@ -13,9 +14,11 @@ export interface Selection {
   readonly name: string;
 }
 
+const labelRules = { key: qualifiedName, value: labelValue };
+
 /** Reads `labelSelector` and `fieldSelector`. @throws ApiError 400 */
 export function readSelection(kind: Kind, query: URLSearchParams, pathName: string): Selection {
-  const labels = parseSelector(query.get("labelSelector") ?? undefined);
+  const labels = parseSelector(query.get("labelSelector") ?? undefined, labelRules);
   const fields = parseFieldSelector(query.get("fieldSelector") ?? undefined);
   for (const { field } of fields) checkField(kind, field);
   const name = pathName || selectedName(fields);

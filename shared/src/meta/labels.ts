@@ -146,19 +146,34 @@ function tokenize(text: string): string[] {
 
 const badSelector = (why: string): Error => badRequest(`unable to parse requirement: ${why}`);
 
+/** Says what is wrong with a key or a value of a selector; what is wrong with nothing is an empty list. */
+export interface SelectorRules {
+  readonly key: (key: string) => string[];
+  readonly value: (value: string) => string[];
+}
+const plainRules: SelectorRules = {
+  key: (key) => (isQualifiedName(key) ? [] : ["not a label key"]),
+  value: (value) => (isLabelValue(value) ? [] : ["not a label value"]),
+};
+
 /** Parses the string form (`app=web,tier in (a,b),!old`). @throws ApiError 400 */
-export function parseSelector(text: string | undefined): Selector {
+export function parseSelector(text: string | undefined, rules = plainRules): Selector {
   if (!text?.trim()) return everything;
-  const parser = new SelectorParser(text);
+  const parser = new SelectorParser(text, rules);
   return selectorOf(parser.requirements());
 }
 
+const invalidValue = (value: string, wrong: readonly string[]): string =>
+  `Invalid value: ${JSON.stringify(value)}: ${wrong.join("; ")}`;
+
 class SelectorParser {
   readonly #tokens: string[];
+  readonly #rules: SelectorRules;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, rules: SelectorRules) {
     this.#tokens = tokenize(text);
+    this.#rules = rules;
   }
 
   requirements(): Requirement[] {
@@ -181,7 +196,9 @@ class SelectorParser {
 
   #key(): string {
     const key = this.#next() ?? "";
-    if (!isQualifiedName(key)) throw badSelector(`invalid label key ${JSON.stringify(key)}`);
+    const wrong = this.#rules.key(key);
+    // A key stands in no field: that is how upstream prints its path.
+    if (wrong.length > 0) throw badSelector(`<nil>: ${invalidValue(key, wrong)}`);
     return key;
   }
 
@@ -197,43 +214,44 @@ class SelectorParser {
     switch (operator) {
       case "=":
       case "==":
-        return { key, operator: "=", values: [this.#value()] };
+        return { key, operator: "=", values: [this.#value(key)] };
       case "!=":
-        return { key, operator: "!=", values: [this.#value()] };
+        return { key, operator: "!=", values: [this.#value(key)] };
       case ">":
       case "<":
-        return { key, operator: operator === ">" ? "gt" : "lt", values: [this.#integer()] };
+        return { key, operator: operator === ">" ? "gt" : "lt", values: [this.#integer(key)] };
       case "in":
       case "notin":
-        return { key, operator, values: this.#set() };
+        return { key, operator, values: this.#set(key) };
       default:
         throw badSelector(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
     }
   }
 
   /** A value may be empty: `a=` and `a=,b=c`. */
-  #value(): string {
+  #value(key: string, index = 0): string {
     const token = this.#peek();
     if (token === undefined || token === "," || token === ")") return "";
     this.#at += 1;
-    if (!isLabelValue(token)) throw badSelector(`invalid label value ${JSON.stringify(token)}`);
+    const wrong = this.#rules.value(token);
+    if (wrong.length > 0) throw badSelector(`values[${index}][${key}]: ${invalidValue(token, wrong)}`);
     return token;
   }
 
-  #integer(): string {
-    const value = this.#value();
+  #integer(key: string): string {
+    const value = this.#value(key);
     if (!INTEGER.test(value)) throw badSelector("for 'Gt', 'Lt' operators, the value must be an integer");
     return value;
   }
 
-  #set(): string[] {
+  #set(key: string): string[] {
     if (this.#next() !== "(") throw badSelector("expected: '('");
-    const values = [this.#value()];
+    const values = [this.#value(key)];
     for (;;) {
       const token = this.#next();
       if (token === ")") return values;
       if (token !== ",") throw badSelector("expected: ',' or ')'");
-      values.push(this.#value());
+      values.push(this.#value(key, values.length));
     }
   }
 }
