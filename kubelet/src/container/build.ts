@@ -5,7 +5,7 @@ import { dirname, join, posix } from "node:path";
 import type { Container } from "@coracle/shared/api/generated/core-v1.ts";
 import { podEvent, type PodRun, type SpecContainer, instancesOf } from "../pod.ts";
 import type { ContainerSpec, ImageInfo, Mount, RuntimeContainer } from "../runtime/runtime.ts";
-import { deviceEdits } from "../devices/edits.ts";
+import { deviceEdits, withLast } from "../devices/edits.ts";
 import { planVolume } from "../volumes/index.ts";
 import { checkSubPath, resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
@@ -199,13 +199,13 @@ export async function buildContainer(input: BuildInput): Promise<ContainerSpec> 
     imageUsers: () => ctx.imageUsers(image.id),
     seccompFile: (path) => readFile(join(ctx.storage.host("/var/lib/kubelet/seccomp").here, path), "utf8"),
   });
-  const mounts = await Promise.all(
+  const asked = await Promise.all(
     (spec.volumeMounts ?? []).map((mount) => volumeMount(input, mount, lookup)),
   );
   const message = messagePlace(run, spec.name, attempt);
   await makeFile(message.here);
   const edits = await deviceEdits(run, spec);
-  mounts.push(...edits.mounts);
+  const mounts = withLast([...asked, ...edits.mounts]);
   const targets = new Set(mounts.map((mount) => mount.target));
   const messagePath = spec.terminationMessagePath || DEFAULT_MESSAGE_PATH;
   const node = await nodeNameFiles(run, targets);

@@ -8,6 +8,7 @@ import { createLogger } from "@coracle/shared/log.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startFakeDriver, type FakeDriver } from "../testing/fake-driver.ts";
 import { createMemoryClient } from "../testing/memory-client.ts";
+import { withLast } from "./edits.ts";
 import { editsFor } from "./cdi.ts";
 import { openClaimRecords } from "./claims.ts";
 import { createDeviceManager, type DeviceManager } from "./manager.ts";
@@ -151,6 +152,11 @@ test("a claim is for whom it is reserved", async () => {
   await expect((await manager()).prepare(pod("one", "c"), signal)).rejects.toThrow(
     "pod one(uid-one) is not allowed to use ResourceClaim c(uid-c)",
   );
+});
+
+test("of several things at one place the last counts", () => {
+  const at = (target: string, n: number) => ({ target, n });
+  expect(withLast([at("/a", 1), at("/b", 2), at("/a", 3)])).toEqual([at("/a", 3), at("/b", 2)]);
 });
 
 test("what CDI files say of devices", async () => {

@@ -33,10 +33,15 @@ export async function deviceEdits(run: PodRun, container: Container): Promise<De
         return { type: "bind", source: engine, target: containerPath, readOnly: options.includes("ro") };
       }),
     ),
-    devices: await Promise.all(all((e) => e.deviceNodes).map((node) => deviceOf(node, place))),
-    groups: all((e) => e.additionalGids).map(String),
+    devices: withLast(await Promise.all(all((e) => e.deviceNodes).map((node) => deviceOf(node, place)))),
+    groups: [...new Set(all((e) => e.additionalGids).map(String))],
   };
 }
+
+/** Of several at one place the last counts, as in CDI. */
+export const withLast = <T extends { readonly target: string }>(items: readonly T[]): T[] => [
+  ...new Map(items.map((item) => [item.target, item])).values(),
+];
 
 /** A device is the node's own where it has one of that path, else the machine's. */
 async function deviceOf(
