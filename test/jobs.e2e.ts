@@ -129,3 +129,12 @@ test("a suspended Job has no pods, has lost nothing, and goes on where its nodes
   await patch({ spec: { suspend: false, template: { spec: { nodeSelector: null } } } });
   await eventually("paused", ["SuccessCriteriaMet: CompletionsReached", "Complete: CompletionsReached"]);
 });
+
+test("a Job deleted while its pods run takes them along, whoever has its name by then", async () => {
+  await create(job("short-lived", "sleep 600", { parallelism: 2 }));
+  await expect.poll(() => podsOf("short-lived"), wait).toHaveLength(2);
+  await kubectl("delete", "job/short-lived", "-n", ns, "--cascade=background", "--wait=false");
+  await create(job("short-lived", "exit 0", {}));
+  await eventually("short-lived", ["SuccessCriteriaMet: CompletionsReached", "Complete: CompletionsReached"]);
+  await expect.poll(() => podsOf("short-lived"), wait).toHaveLength(1);
+});
