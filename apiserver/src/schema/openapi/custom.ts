@@ -1,5 +1,6 @@
 /** Definitions of custom resources: their own schema, with what every object has around it. */
 import type { Descriptions, Dialect, Json } from "./definitions.ts";
+import { listMetadata, objectMetadata } from "./common-descriptions.ts";
 import { prefixOf } from "./definitions.ts";
 import type { GroupVersionKind, ServedKind } from "./served.ts";
 
@@ -49,9 +50,6 @@ export function customDefinitions(
     },
   };
 }
-
-const objectMetadata = "Standard object's metadata: what it is called, how it is labelled, who owns it.";
-const listMetadata = "Standard list metadata: the version it was read at, and where it goes on.";
 
 /** A field that every object has. */
 function typeField(name: string, descriptions: Descriptions): Json {

@@ -1,4 +1,5 @@
 /** The types as OpenAPI definitions, in the two dialects: v2 (Swagger) and v3. */
+import { commonDescription } from "./common-descriptions.ts";
 import type { Field, Node, ObjectNode, ScalarNode } from "../node.ts";
 import { facts, typeNode } from "../registry.ts";
 
@@ -77,10 +78,14 @@ function objectSchema(node: ObjectNode, options: DefinitionOptions): Json {
   // Every kind has apiVersion and kind, described once.
   const shared = fact?.gvk ? options.descriptions[`${meta}.TypeMeta`] : undefined;
   const texts = { ...shared, ...options.descriptions[node.name] };
+  // Without any descriptions there are types alone.
+  const described = Object.keys(texts).length > 0;
   const properties: Json = {};
   const required: string[] = [];
   for (const field of [...node.fields.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const text = texts[field.name] ?? options.descriptions[referenceName(field.node) ?? ""]?.[""];
+    const common = described && fact?.gvk ? commonDescription(fact.gvk[2], field.name) : undefined;
+    const type = options.descriptions[referenceName(field.node) ?? ""]?.[""];
+    const text = texts[field.name] ?? common ?? type;
     properties[field.name] = propertySchema(field, text, options);
     if (field.required) required.push(field.name);
   }

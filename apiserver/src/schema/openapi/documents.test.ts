@@ -149,6 +149,11 @@ describe("OpenAPI documents", () => {
       .flatMap(([name, schema]) => Object.entries(schema?.properties ?? {}).map(([f, p]) => ({ name, f, p })))
       .filter(({ p }) => !(p as { description?: string }).description);
     expect(silent.map(({ name, f }) => `${name}.${f}`)).toEqual([]);
+    // A field is not described by the name of its type once more.
+    expect(schemas["io.k8s.api.apps.v1.Deployment"]?.properties).toMatchObject({
+      metadata: { description: expect.stringContaining("Standard object's metadata") as string },
+      spec: { description: "Specification of the Deployment: what is wanted of it." },
+    });
   });
 
   it("says what a deletion and a log answer with", () => {
