@@ -192,6 +192,12 @@ describe("Priority", () => {
     expect(await refused({ metadata: { name: "b" }, value: 1, globalDefault: true }, storage)).toBe(
       'priorityclasses.scheduling.k8s.io "b" is forbidden: PriorityClass usual is already marked as default. Only one default can exist',
     );
+    const remove = (name: string) =>
+      admission.refusal({ to: storage, old: { metadata: { name } }, operation: "DELETE" });
+    expect(await remove("system-node-critical")).toBe(
+      'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+    );
+    expect(await remove("high")).toBe("admitted");
   });
 });
 

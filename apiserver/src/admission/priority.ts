@@ -40,12 +40,17 @@ export const builtInPriorityClasses: readonly PriorityClass[] = [
 export const priority: AdmissionPlugin = {
   name: "Priority",
   handles: (a) =>
-    (a.operation === "CREATE" || a.operation === "UPDATE") && (isFor(a, "pods") || isFor(a, storage)),
+    a.operation === "DELETE"
+      ? isFor(a, storage)
+      : (a.operation === "CREATE" || a.operation === "UPDATE") && (isFor(a, "pods") || isFor(a, storage)),
   mutate(a, ctx) {
     if (a.kind.storage === "pods") prioritize(a, ctx);
   },
   validate(a, ctx) {
-    if (a.kind.storage === storage) checkSingleDefault(a, ctx);
+    if (a.operation === "DELETE") {
+      if (builtInPriorityClasses.some(({ metadata }) => metadata.name === a.name))
+        throw refuse(a, "this is a system priority class and cannot be deleted");
+    } else if (a.kind.storage === storage) checkSingleDefault(a, ctx);
   },
 };
 
