@@ -30,6 +30,14 @@ test.each<[expression: string, matches: boolean]>([
   expect(program.matches("gpu.example.com", device)).toBe(matches);
 });
 
+test("a device without attributes has none of its driver", () => {
+  const has = (name: string): boolean =>
+    compileSelector(`"${name}" in device.attributes[device.driver]`).matches("gpu.example.com", {
+      name: "bare",
+    });
+  expect(has("model")).toBe(false);
+});
+
 test("what is not there, and what is neither true nor false, is an error", () => {
   expect(() => compileSelector("device.size > 3")).toThrow("undefined field 'size'");
   expect(() => compileSelector(`${own}.nothing == 1`).matches("gpu.example.com", device)).toThrow(

@@ -28,7 +28,7 @@ function grouped<T>(
   domains: readonly string[],
   convert: (item: T) => unknown,
 ): Grouped {
-  const groups = new Map(domains.map((domain) => [domain, new Map<string, unknown>()]));
+  const groups = new Map([driver, ...domains].map((domain) => [domain, new Map<string, unknown>()]));
   for (const [name, item] of Object.entries(items)) {
     const slash = name.indexOf("/");
     const domain = slash < 0 ? driver : name.slice(0, slash);
