@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
-import { access, mkdtemp, readFile, rm } from "node:fs/promises";
+import { access, mkdtemp, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, kubectlBinary, must, root, run } from "./run.ts";
@@ -106,9 +106,14 @@ export async function createOwnEngine(cluster: string): Promise<OwnEngine> {
       await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-  await eventually("the network namespace is there", () =>
-    must("nsenter", [namespace, "ip", "link", "set", "lo", "up"]).then(() => true),
-  );
+  // Until then what enters it is in the machine's own.
+  await eventually("the network namespace is there", async () => {
+    const [theirs, ours] = await Promise.all(
+      [`${holder.pid}`, "self"].map((p) => readlink(`/proc/${p}/ns/net`)),
+    );
+    return theirs !== ours;
+  });
+  await must("nsenter", [namespace, "ip", "link", "set", "lo", "up"]);
   await engine.start();
   return engine;
 }
