@@ -1,17 +1,14 @@
 /** postStart and preStop. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HTTPGetAction, LifecycleHandler } from "@coracle/shared/api/generated/core-v1.ts";
+import type { LifecycleHandler } from "@coracle/shared/api/generated/core-v1.ts";
 import { podIPs } from "../container/build.ts";
 import { podEvent, type PodRun, type SpecContainer } from "../pod.ts";
-import { runProbe } from "../probes/probe.ts";
+import { deliver } from "./http-hook.ts";
 import { runCommand } from "./run-command.ts";
 
 export interface HookFailure {
   readonly message: string;
 }
-
-/** No hook has a time limit of its own; the caller's signal is one. */
-const UNLIMITED_SECONDS = 86_400;
 
 async function perform(
   run: PodRun,
@@ -35,19 +32,14 @@ async function perform(
   // The API takes tcpSocket for the sake of old objects; as a hook it has never worked.
   if (!httpGet) return { message: "invalid handler: only exec, httpGet and sleep can be hooks" };
   const target = { containerId: id, podAddress: podIPs(run)[0] ?? "", container: container.spec };
-  const probe = { httpGet: asHook(httpGet), timeoutSeconds: UNLIMITED_SECONDS };
-  const result = await runProbe(probe, target, run.ctx.runtime, signal);
-  signal.throwIfAborted();
-  // An HTTP hook succeeds when it is delivered, whatever the answer says.
-  const delivered = result.outcome !== "failure" || /statuscode/.test(result.message);
-  return delivered ? undefined : { message: result.message };
+  const onPlain = (): void => {
+    const { host = target.podAddress, port } = httpGet;
+    const message = `request to HTTPS lifecycle hook ${host}:${port} got HTTP response, retry with HTTP succeeded`;
+    podEvent(run, "Warning", "LifecycleHTTPFallback", message);
+  };
+  const failure = await deliver({ action: httpGet, target, runtime: run.ctx.runtime, onPlain }, signal);
+  return failure === undefined ? undefined : { message: failure };
 }
-
-const AGENT = { name: "User-Agent", value: "kube-lifecycle/1.36" };
-const asHook = (action: HTTPGetAction): HTTPGetAction => ({
-  ...action,
-  httpHeaders: [AGENT, ...(action.httpHeaders ?? [])],
-});
 
 /** Undefined when there was none or it succeeded. */
 export async function runHook(

@@ -56,8 +56,8 @@ export async function readMachine(
       osImage: runtime.osImage,
       containerRuntimeVersion: `${runtime.name}://${runtime.version}`,
       kubeletVersion: version,
-      // Deprecated, and still required by the type.
-      kubeProxyVersion: version,
+      // Required by the type, and empty as upstream's since 1.33: a kubelet knows nothing of the proxy.
+      kubeProxyVersion: "",
       operatingSystem: "linux",
       architecture: goArch(),
     },

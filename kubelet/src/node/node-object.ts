@@ -126,12 +126,20 @@ export function nodeStatus(input: StatusInput): NodeStatus {
     images: imagesOf(input.images),
     nodeInfo: input.machine.nodeInfo,
     features: { supplementalGroupsPolicy: true },
+    declaredFeatures: [...DECLARED_FEATURES],
     runtimeHandlers: ["", ...input.handlers].map((name) => ({
       name,
       features: { recursiveReadOnlyMounts: false, userNamespaces: false },
     })),
   };
 }
+
+/** Of the features that upstream's scheduler may ask nodes for while they are young (KEP-5328), those this kubelet has; by name. */
+const DECLARED_FEATURES: readonly string[] = [
+  "GuaranteedQoSPodCPUResize",
+  "InPlacePodLevelResourcesVerticalScaling",
+  "RestartAllContainersOnContainerExits",
+];
 
 export const newNode = (name: string, status: NodeStatus, podCidr: string | undefined): Node => ({
   metadata: {

@@ -75,6 +75,9 @@ export async function probeHttp(
   }
 }
 
+/** How a failure ends when a server without TLS was asked for it. */
+export const PLAIN_ANSWER = "http: server gave HTTP response to HTTPS client";
+
 /** The usual failures in the words a reader of events knows. */
 export function describe(error: unknown): string {
   const { code, address, port, message } = error as NodeJS.ErrnoException & {
@@ -84,6 +87,11 @@ export function describe(error: unknown): string {
   const dial = address ? `dial tcp ${address}:${port}: ` : "";
   if (code === "ECONNREFUSED") return `${dial}connect: connection refused`;
   if (code === "EHOSTUNREACH") return `${dial}connect: no route to host`;
+  if (
+    /wrong version number|packet length too long|http request/.test(message) &&
+    code?.match(/EPROTO|ERR_SSL/)
+  )
+    return PLAIN_ANSWER;
   if (code === "ECONNRESET") return "read: connection reset by peer";
   return message;
 }
