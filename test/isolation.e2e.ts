@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { podsIn } from "./support/pods.ts";
-import { docker, eventually } from "./support/run.ts";
+import { docker, eventually, kubectl } from "./support/run.ts";
 
 const ns = useNamespace("isolation");
 const { apply, pod, ready, phase, sh, events } = podsIn(ns);
@@ -11,7 +11,12 @@ const head = (name: string, spec = ""): string =>
   `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec:\n  terminationGracePeriodSeconds: 0\n  ${spec}\n`;
 
 beforeAll(() =>
-  apply(`${head("sized")}
+  apply(`---
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: { name: ${ns} }
+handler: no-such-handler
+${head("sized")}
   containers: [{ name: main, ${idle}, resources: { limits: { cpu: 500m, memory: 64Mi } } }]
 ${head("burst")}
   containers: [{ name: main, ${idle}, resources: { requests: { cpu: 10m } } }]
@@ -24,6 +29,8 @@ ${head("rootless", "securityContext: { runAsNonRoot: true }")}
   containers: [{ name: main, ${idle} }]
 ${head("capable", "securityContext: { sysctls: [{ name: net.ipv4.ip_unprivileged_port_start, value: '7' }] }")}
   containers: [{ name: main, ${idle}, securityContext: { capabilities: { drop: [ALL], add: [NET_ADMIN] } } }]
+${head("classy", `runtimeClassName: ${ns}`)}
+  containers: [{ name: main, ${idle} }]
 ${head("together", "shareProcessNamespace: true")}
   containers: [{ name: main, ${idle} }, { name: other, image: ${busybox}, command: [sleep, "4242"] }]
 ${head("unsafe", "securityContext: { sysctls: [{ name: kernel.msgmax, value: '10000' }] }")}
@@ -131,6 +138,16 @@ test("a container that writes more than its limit of local storage has its pod e
     reason: "Evicted",
     message: "Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ",
   });
+});
+
+test("a RuntimeClass whose handler the engine does not have keeps its pod from being made", async () => {
+  await eventually("it is told", async () =>
+    (await events("classy")).includes(
+      'FailedCreatePodSandBox: Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "no-such-handler" is configured',
+    ),
+  );
+  expect((await pod("classy")).status?.phase).toBe("Pending");
+  await kubectl("delete", "runtimeclass", ns);
 });
 
 test("what the node does not allow or cannot do is refused, with the reason", async () => {

@@ -52,6 +52,8 @@ test("a node says what it is, how it is and what it has", async () => {
     "PIDPressure False KubeletHasSufficientPID: kubelet has sufficient PID available",
     "Ready True KubeletReady: kubelet is posting ready status",
   ]);
+  expect(status?.runtimeHandlers?.map((handler) => handler.name)).toContain("");
+  expect(status?.declaredFeatures).toContain("RestartAllContainersOnContainerExits");
   const sizes = (status?.images ?? []).map((image) => image.sizeBytes ?? 0);
   expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
   const ids = (await getJson<{ items: Node[] }>("nodes")).items.map((n) => n.status?.nodeInfo?.machineID);
