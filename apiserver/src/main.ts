@@ -27,7 +27,7 @@ import { CHANGES_PATH, createChangesHandler } from "./nats/changes.ts";
 import { serveApi } from "./nats/serve.ts";
 import { bootstrapCluster } from "./registry/bootstrap/bootstrap.ts";
 import { keepKubernetesService, ownAddress } from "./registry/bootstrap/kubernetes-service.ts";
-import { runServiceRepair, type RepairAccess } from "./kinds/services/repair.ts";
+import { keepAddresses, runServiceRepair, type RepairAccess } from "./kinds/services/repair.ts";
 import { expireEvents } from "./registry/event-expiry.ts";
 import type { OpenNodeStream, Registry } from "./registry/registry.ts";
 import { createSecurity, type Security } from "./security.ts";
@@ -139,11 +139,11 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   };
   expireEvents(server.registry, signal, log);
   keepFlowControl(server.registry, log, signal);
-  void runServiceRepair(repairAccess(server.registry), {
-    cidr: serviceCIDR,
-    signal,
-    onError: (error) => log.warn({ err: error }, "service reservations could not be repaired"),
-  });
+  const onError = (error: unknown): void =>
+    log.warn({ err: error }, "service reservations could not be repaired");
+  const access = repairAccess(server.registry);
+  void runServiceRepair(access, { cidr: serviceCIDR, signal, onError });
+  keepAddresses(access, { cache, signal, onError });
   const kept = keepKubernetesService(service, signal);
   const served = connectBusFromEnvironment(log, signal).then((connected) => {
     bus = connected;

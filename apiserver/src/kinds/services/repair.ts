@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "@coracle/shared/api/generated/core-v1.ts";
+import type { IPAddress } from "@coracle/shared/api/generated/networking-v1.ts";
 import { StoreError } from "../../store/store.ts";
 import type { WriteContext } from "../../registry/kind.ts";
+import type { WatchCache } from "../../watch/types.ts";
 import {
   ipAddressResource,
   isAbandoned,
@@ -38,6 +40,26 @@ export async function repairReservations(access: RepairAccess): Promise<void> {
       const stored = await access.store.get(key);
       if (stored && (await isAbandoned(stored, access))) await remove(stored, access);
     }
+}
+
+/** An address that somebody deletes while its Service has it is taken again at once: no other Service may get it. */
+export function keepAddresses(
+  access: RepairAccess,
+  options: {
+    cache: Pick<WatchCache, "onChange">;
+    signal: AbortSignal;
+    onError: (error: unknown) => void;
+  },
+): void {
+  const stop = options.cache.onChange(({ type, current: { key, object } }) => {
+    if (type !== "DELETED" || key.resource !== ipAddressResource) return;
+    const parent = (object as IPAddress).spec?.parentRef;
+    const [namespace, name] = [parent?.namespace ?? "", parent?.name ?? ""];
+    const service = access.lookup("services", namespace, name)?.object as Service | undefined;
+    if (reservationsOf(service?.spec).some((item) => item.what === "address" && item.name === key.name))
+      reserve("address", key.name, { namespace, name }, access).catch(options.onError);
+  });
+  options.signal.addEventListener("abort", stop, { once: true });
 }
 
 /** The ServiceCIDR `kubernetes` says which range the cluster was started with. */
