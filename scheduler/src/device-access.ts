@@ -17,15 +17,21 @@ export function createDeviceAccess(
   client: Client,
   informers: InformerFactory,
   log: Logger,
-  onChange: () => void,
+  onChange: (claim?: { readonly namespace: string; readonly name: string }) => void,
 ): DeviceAccess {
   const claims = informers.for(resourceClaims);
   const slices = informers.for(resourceSlices);
   const classes = informers.for(deviceClasses);
-  const handler = { add: onChange, update: onChange, delete: onChange };
-  claims.on(handler);
-  slices.on(handler);
-  classes.on(handler);
+  const own = ({ metadata: { namespace = "", name = "" } }: ResourceClaim): void =>
+    onChange({ namespace, name });
+  claims.on({
+    add: own,
+    update: (claim, old) => (old.status?.allocation && !claim.status?.allocation ? onChange() : own(claim)),
+    delete: (claim) => (claim.status?.allocation ? onChange() : own(claim)),
+  });
+  const more = { add: () => onChange(), update: () => onChange() };
+  slices.on(more);
+  classes.on(more);
 
   const place = ({ metadata }: ResourceClaim) => ({
     namespace: metadata.namespace,

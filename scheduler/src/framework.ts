@@ -35,7 +35,12 @@ export type ClusterEvent =
       readonly changed: ReadonlySet<"allocatable" | "labels" | "taints" | "unschedulable" | "images">;
     }
   | { readonly kind: "pod-added" | "pod-deleted" | "pod-relabelled" | "pod-shrunk"; readonly pod: PodInfo }
-  | { readonly kind: "volume" | "device" }
+  | { readonly kind: "volume" }
+  | {
+      readonly kind: "device";
+      /** There may be more devices for anybody, not for the users of this claim alone. */
+      readonly claim?: { readonly namespace: string; readonly name: string } | undefined;
+    }
   | { readonly kind: "gates-removed" };
 
 /** Restricts the nodes to look at, or refuses the pod outright. */

@@ -48,7 +48,7 @@ export function createScheduler(options: SchedulerOptions) {
     namespaceLabels: (namespace) => namespaceCache.get(namespace)?.metadata.labels,
     defaultSelector: createDefaultSelector(informers),
     volumes,
-    devices: createDeviceAccess(client, informers, log, () => queue.onEvent({ kind: "device" })),
+    devices: createDeviceAccess(client, informers, log, (claim) => queue.onEvent({ kind: "device", claim })),
   });
   const queue = createSchedulingQueue({
     plugins,

@@ -141,6 +141,17 @@ test("a pod is bound when its devices are attached, and looks for others when th
   expect(after([tell("attached")], "2026-01-01T00:00:00Z")).not.toBe(lost);
 });
 
+test("a pod is tried again when its own claim changes, or when there may be more devices", () => {
+  const { plugin } = setUp([]);
+  const pod = podInfo(podWith("p", { resourceClaimName: "mine" }));
+  const helps = (claim?: { namespace: string; name: string }) =>
+    plugin.helps?.({ kind: "device", claim }, pod);
+  expect(helps()).toBe(true);
+  expect(helps({ namespace: "default", name: "mine" })).toBe(true);
+  expect(helps({ namespace: "other", name: "mine" })).toBe(false);
+  expect(helps({ namespace: "default", name: "theirs" })).toBe(false);
+});
+
 test("why a pod waits", () => {
   const leaving = claim("leaving", {
     metadata: { ...claim("leaving").metadata, deletionTimestamp: "2026-11-23T12:00:00Z" },

@@ -5,7 +5,13 @@ import type {
   ResourceClaim,
   ResourceSlice,
 } from "@coracle/shared/api/generated/resource-v1.ts";
-import { claimNameOf, claimProblem, isReservedFor, maxConsumers } from "@coracle/shared/dra/pod-claims.ts";
+import {
+  claimNameOf,
+  claimNamesOf,
+  claimProblem,
+  isReservedFor,
+  maxConsumers,
+} from "@coracle/shared/dra/pod-claims.ts";
 import { nodeSelectorMatches } from "@coracle/shared/scheduling/node-affinity.ts";
 import { createAllocator, type Allocated, type Allocator } from "../dra/allocate.ts";
 import { wantedOf, type Wanted } from "../dra/demands.ts";
@@ -13,6 +19,7 @@ import { isLost } from "../dra/readiness.ts";
 import { deviceId, gatherPools } from "../dra/pools.ts";
 import { addConsumption } from "../dra/shares.ts";
 import { unresolvable, type Plugin, type Unfit } from "../framework.ts";
+import type { PodInfo } from "../pod-info.ts";
 
 const name = "DynamicResources";
 
@@ -156,12 +163,15 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
       }
       for (const claim of attached) await access.waitUntilReady(claim, signal);
     },
-    helps: (event) =>
-      event.kind === "device" ||
+    helps: (event, pod) =>
+      (event.kind === "device" && (!event.claim || uses(pod, event.claim))) ||
       event.kind === "node-added" ||
       (event.kind === "node-changed" && event.changed.has("labels")),
   };
 }
+
+const uses = ({ pod, namespace }: PodInfo, claim: { namespace: string; name: string }): boolean =>
+  namespace === claim.namespace && claimNamesOf(pod).includes(claim.name);
 
 const waitsForDevices = (allocation: AllocationResult | undefined): boolean =>
   allocation?.devices?.results?.some((result) => result.bindingConditions?.length) ?? false;
