@@ -10,7 +10,7 @@ interface Warmed {
   /** Compiled code is good only for the flags it was compiled with: those that the process is started with. */
   readonly flags?: readonly string[];
 }
-const frugal = ["--optimize-for-size", "--max-semi-space-size=2", "--single-threaded"];
+const frugal = ["--optimize-for-size", "--max-semi-space-size=2", "--single-threaded", "--no-maglev"];
 
 /** By the bundle's name. */
 export const processes: Readonly<Record<string, Warmed>> = {
