@@ -141,7 +141,9 @@ test("devices are prepared once for all pods that share them, and given back aft
   const second = await manager();
   expect([...second.users()]).toEqual(["uid-one", "uid-two"]);
   await second.prepare(pod("one", "a", "b"), signal);
+  expect([second.holds("uid-one"), second.holds("uid-three")]).toEqual([true, false]);
   await second.unprepare("uid-one");
+  expect(second.holds("uid-one")).toBe(false);
   await second.unprepare("uid-two");
   expect(driver.calls.slice(1)).toEqual(["NodeUnprepareResources b", "NodeUnprepareResources a"]);
   expect([...(await manager()).users()]).toEqual([]);

@@ -22,6 +22,8 @@ export interface DeviceManager {
   prepare(pod: Pod, signal: AbortSignal): Promise<void>;
   /** The pod uses nothing any more. Also for pods of which only the uid is known. @throws Error */
   unprepare(podUid: string): Promise<void>;
+  /** Whether a driver is still to be told that the pod uses its devices no more. */
+  holds(podUid: string): boolean;
   /** Pods that are known to use devices. */
   users(): ReadonlySet<string>;
   /** CDI names of what a container may use. */
@@ -150,6 +152,10 @@ export function createDeviceManager({ client, records, plugins }: DeviceManagerO
           if (record?.pods.includes(podUid)) await release(record, podUid);
         });
       }
+    },
+    holds(podUid) {
+      for (const { pods, asked } of records.all()) if (asked.length > 0 && pods.includes(podUid)) return true;
+      return false;
     },
     users: () => new Set([...records.all()].flatMap(({ pods }) => pods)),
     cdiIds(pod, container) {

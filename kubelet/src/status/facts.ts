@@ -136,6 +136,7 @@ export function statusOf(run: PodRun): PodStatus {
     },
     verdict: run.stop?.verdict,
     ending: isEnding(run) || run.over,
+    holdsDevices: ctx.devices.holds(run.uid),
     startingOver,
     extra: [
       ...disruption(run),

@@ -31,6 +31,8 @@ export interface StatusInput {
   readonly verdict?: Verdict | undefined;
   /** It is being ended: what has stopped is not started again. */
   readonly ending: boolean;
+  /** It has devices that are to be given back: until then it has not ended for the cluster, which would give them to others. */
+  readonly holdsDevices?: boolean | undefined;
   /** All of its containers are started over: none of their ends is the pod's. */
   readonly startingOver?: boolean | undefined;
   /** Conditions of the kubelet's own besides the usual: DisruptionTarget. */
@@ -157,7 +159,7 @@ export function podStatus(input: StatusInput): PodStatus {
   let main = of("main");
   const ephemeral = of("ephemeral");
   const settled = settledPhase(previous);
-  const phase: Phase =
+  const own: Phase =
     settled !== undefined
       ? settled
       : verdict && !input.containers.some((c) => c.newest?.state === "running")
@@ -165,6 +167,8 @@ export function podStatus(input: StatusInput): PodStatus {
         : input.startingOver && !input.ending
           ? ongoing(previous)
           : podPhase(pod, init, main, input.ending);
+  const held = input.holdsDevices && settled === undefined && (own === "Failed" || own === "Succeeded");
+  const phase = held ? ongoing(previous) : own;
   if (input.ending && (phase === "Failed" || phase === "Succeeded")) [init, main] = withEnds(init, main);
   const { podIPs, hostIPs } = input;
   return {

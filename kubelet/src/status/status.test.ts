@@ -201,6 +201,14 @@ describe("a pod's phase", () => {
     expect(podStatus(input([facts("m", failed)], {}, ending)).phase).toBe("Failed");
     expect(podStatus(input([facts("m", done)], {}, ending)).phase).toBe("Succeeded");
   });
+  test("a pod has not ended while it has devices to give back", () => {
+    const held = { holdsDevices: true, previous: { phase: "Running" } };
+    expect(podStatus(input([facts("m", done)], { restartPolicy: "Never" }, held)).phase).toBe("Running");
+    expect(
+      podStatus(input([facts("m", done)], { restartPolicy: "Never" }, { ...held, holdsDevices: false }))
+        .phase,
+    ).toBe("Succeeded");
+  });
 
   test("of an ended pod every container that was due has an end", () => {
     const lost = { exitCode: 137, reason: "ContainerStatusUnknown" };
