@@ -22,12 +22,19 @@ export function createDeviceAccess(
   const claims = informers.for(resourceClaims);
   const slices = informers.for(resourceSlices);
   const classes = informers.for(deviceClasses);
-  const own = ({ metadata: { namespace = "", name = "" } }: ResourceClaim): void =>
-    onChange({ namespace, name });
+  /** Claims that hold devices, as far as we were told: their end frees these, whatever the last news of them says. */
+  const holding = new Set<string>();
+  const told = ({ metadata, status }: ResourceClaim, gone = false): void => {
+    const { namespace = "", name = "", uid = "" } = metadata;
+    const held = holding.has(uid);
+    if (status?.allocation && !gone) holding.add(uid);
+    else holding.delete(uid);
+    onChange(held && !holding.has(uid) ? undefined : { namespace, name });
+  };
   claims.on({
-    add: own,
-    update: (claim, old) => (old.status?.allocation && !claim.status?.allocation ? onChange() : own(claim)),
-    delete: (claim) => (claim.status?.allocation ? onChange() : own(claim)),
+    add: (claim) => told(claim),
+    update: (claim) => told(claim),
+    delete: (claim) => told(claim, true),
   });
   const more = { add: () => onChange(), update: () => onChange() };
   slices.on(more);
@@ -47,8 +54,7 @@ export function createDeviceAccess(
       let current = claim;
       for (let attempt = 1; ; attempt++) {
         try {
-          await bindOnce(client, current, { uid: claim.metadata.uid, allocation, pod, signal });
-          return;
+          return await bindOnce(client, current, { uid: claim.metadata.uid, allocation, pod, signal });
         } catch (error) {
           // Not as the API's conflict: that would mean that the pod is somebody else's.
           if (!isConflict(error) || attempt >= attempts)
@@ -83,7 +89,7 @@ interface Binding {
 }
 
 /** First the finalizer, so that a claim with devices never just goes; then devices and reservation in one. */
-async function bindOnce(client: Client, claim: ResourceClaim, binding: Binding): Promise<void> {
+async function bindOnce(client: Client, claim: ResourceClaim, binding: Binding): Promise<ResourceClaim> {
   const { uid, allocation, pod, signal } = binding;
   let current = claim;
   if (current.metadata.uid !== uid || current.metadata.deletionTimestamp)
@@ -96,14 +102,14 @@ async function bindOnce(client: Client, claim: ResourceClaim, binding: Binding):
     const metadata = { ...current.metadata, finalizers: [...finalizers, claimFinalizer] };
     current = await client.update(resourceClaims, { ...current, metadata }, { signal });
   }
-  if (!allocation && isReservedFor(current, pod)) return;
+  if (!allocation && isReservedFor(current, pod)) return current;
   const allocationTimestamp = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   const status = {
     ...current.status,
     ...(allocation ? { allocation: { ...allocation, allocationTimestamp } } : {}),
     reservedFor: [...(current.status?.reservedFor ?? []), consumerOf(pod)],
   };
-  await client.update(resourceClaims, { ...current, status }, { subresource: "status", signal });
+  return client.update(resourceClaims, { ...current, status }, { subresource: "status", signal });
 }
 
 /** The cache may be behind what was just written: only an allocated claim says anything. */

@@ -37,7 +37,7 @@ function setUp(claims: ResourceClaim[], more: Partial<DeviceAccess> = {}) {
     deviceClass: (name) => (name === "any" ? { metadata: { name }, spec: {} } : undefined),
     bindClaim: (c, allocation, pod) => {
       bound.push([c.metadata.name ?? "", allocation, pod.metadata.name]);
-      return Promise.resolve();
+      return Promise.resolve({ ...c, metadata: { ...c.metadata, resourceVersion: "7" } });
     },
     ...more,
   };
@@ -68,6 +68,20 @@ test("a pod goes where its device is, and nobody else gets it while that is writ
   await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
   expect(bound).toMatchObject([["one", { devices: { results: [{ device: "only", pool: "b" }] } }, "p"]]);
   plugin.unreserve?.(podInfo(pod), placed.node, placed.state);
+  expect(run(podWith("q", { resourceClaimName: "two" }))).not.toBeTypeOf("string");
+});
+
+test("a device that was given back before anybody looked is free", async () => {
+  const one = claim("one");
+  const { run, plugin } = setUp([one, claim("two")]);
+  const pod = podWith("p", { resourceClaimName: "one" });
+  const placed = run(pod);
+  if (typeof placed === "string") throw new Error(placed);
+  plugin.reserve?.(podInfo(pod), placed.node, placed.state);
+  await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
+  one.metadata.resourceVersion = "6";
+  expect(run(podWith("q", { resourceClaimName: "two" }))).toContain("cannot allocate all claims");
+  one.metadata.resourceVersion = "8";
   expect(run(podWith("q", { resourceClaimName: "two" }))).not.toBeTypeOf("string");
 });
 

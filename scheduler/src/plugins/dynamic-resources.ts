@@ -29,13 +29,13 @@ export interface DeviceAccess {
   claims(): Iterable<ResourceClaim>;
   slices(): Iterable<ResourceSlice>;
   deviceClass(name: string): DeviceClass | undefined;
-  /** Writes the allocation, if it is given, and the pod's reservation. @throws Error */
+  /** Writes the allocation, if it is given, and the pod's reservation. @returns the claim as it is then. @throws Error */
   bindClaim(
     claim: ResourceClaim,
     allocation: AllocationResult | undefined,
     pod: Pod,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<ResourceClaim>;
   /** Resolves when the claim's devices allow the binding. @throws Error when one fails, or after the time-out */
   waitUntilReady(claim: ResourceClaim, signal: AbortSignal): Promise<void>;
   /** Gives the claim's devices back, so that it can be allocated anew. */
@@ -54,10 +54,17 @@ interface State {
   readonly elsewhere: Set<ResourceClaim>;
 }
 
+interface Pending {
+  readonly claim: ResourceClaim;
+  readonly allocation: AllocationResult;
+  /** The revision at which it was written. */
+  written?: number;
+}
+
 /** Devices for the claims of pods (structured parameters, KEP-4381). */
 export function createDynamicResources(access: DeviceAccess): Plugin {
   /** Claim uid → what it is being given: the cache does not tell yet. */
-  const pending = new Map<string, { readonly claim: ResourceClaim; readonly allocation: AllocationResult }>();
+  const pending = new Map<string, Pending>();
 
   /** What is somebody's, now or in a moment. Administrators' access takes nothing. */
   const allocated = (): Allocated => {
@@ -76,9 +83,11 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
   };
   /** Forgets what the cache tells by now. */
   const settle = (): void => {
-    for (const [uid, { claim }] of pending) {
+    for (const [uid, { claim, written }] of pending) {
       const current = access.claim(claim.metadata.namespace ?? "", claim.metadata.name ?? "");
-      if (current?.metadata.uid !== uid || current.status?.allocation) pending.delete(uid);
+      // It may have been given back since: what counts is that the cache has seen the write.
+      const seen = written !== undefined && Number(current?.metadata.resourceVersion) >= written;
+      if (current?.metadata.uid !== uid || current.status?.allocation || seen) pending.delete(uid);
     }
   };
 
@@ -159,7 +168,10 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
         const at = found?.wanted.findIndex((w) => w.claim === claim) ?? -1;
         const allocation = at < 0 ? undefined : found?.decisions.get(node.name)?.[at];
         if (waitsForDevices(allocation ?? claim.status?.allocation)) attached.push(claim);
-        if (allocation || !isReservedFor(claim, pod)) await access.bindClaim(claim, allocation, pod, signal);
+        if (!allocation && isReservedFor(claim, pod)) continue;
+        const bound = await access.bindClaim(claim, allocation, pod, signal);
+        const entry = pending.get(claim.metadata.uid ?? "");
+        if (entry) entry.written = Number(bound.metadata.resourceVersion);
       }
       for (const claim of attached) await access.waitUntilReady(claim, signal);
     },
