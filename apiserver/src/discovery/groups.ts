@@ -118,6 +118,15 @@ export function subresourcesOf(inGeneral: Kind, version: string): ServedSubresou
   });
 }
 
+/** Whether a kind has this subresource in one version. */
+export function hasSubresource(inGeneral: Kind, version: string, name: string): boolean {
+  const kind = inVersion(inGeneral, version);
+  if (kind.remote) return kind.remote.subresources.some((its) => its.name === name);
+  if (name === "status") return kind.status;
+  if (name === "scale") return Boolean(kind.scale);
+  return kind.subresources?.includes(name) ?? false;
+}
+
 /** Of a kind that is going, what there still is can be read and deleted. */
 const verbsOfLeaving = ["delete", "deletecollection", "get", "list", "watch"];
 

@@ -4,6 +4,7 @@ import type { Audit, AuditRecord } from "../audit/audit.ts";
 import type { Aggregate } from "../aggregation/aggregation.ts";
 import { withAnnotations } from "../audit/context.ts";
 import { denied } from "../authz/denied.ts";
+import { hasSubresource } from "../discovery/groups.ts";
 import type { Classify, Flow } from "../flowcontrol/classify.ts";
 import type { FlowControl } from "../flowcontrol/flow-control.ts";
 import type { ApiRequest, ApiResponse, Handle, RequestInfo, UserInfo } from "../request.ts";
@@ -72,8 +73,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const answered = parts.observe?.(info, request);
       const record = parts.audit?.(request, info);
       const response = await answer(parts, { request, info, record });
-      // A resource that is not served must not make a new series.
-      answered?.(isServed(parts.registry, info) ? info : unknown(info), response);
+      answered?.(counted(parts.registry, info), response);
       return record ? audited(record, request, response) : response;
     },
     async enter(request, serveUpgrade) {
@@ -96,7 +96,14 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
 const isServed = (registry: Registry, info: RequestInfo): boolean =>
   info.isResource && registry.resources.find(info.group, info.version, info.resource) !== undefined;
-const unknown = (info: RequestInfo): RequestInfo => (info.isResource ? { ...info, isResource: false } : info);
+/** As what a request counts: a resource or subresource that is not served must not make a new series. */
+function counted({ resources }: Registry, info: RequestInfo): RequestInfo {
+  if (!info.isResource) return info;
+  const { group, version, resource, subresource } = info;
+  const served = resources.find(group, version, resource);
+  const known = served && (!subresource || hasSubresource(served.kind, version, subresource));
+  return known ? info : { ...info, isResource: false };
+}
 
 interface Arrived {
   readonly request: ApiRequest;
