@@ -112,6 +112,15 @@ test("a node that is ended at the same time is waited for, one that goes on is n
   expect(await nodesRemain(options(), patience)).toBe(false);
 });
 
+test("a sweeper that is replaced waits for nothing", async () => {
+  const sweeper = { ...node, "com.docker.compose.service": "sweeper" };
+  engine.containers.set("node", node).set("old", sweeper).set("new", sweeper);
+  engine.state = "running";
+  const started = performance.now();
+  expect(await nodesRemain(options(), { ...patience, runningMs: 20_000 })).toBe(true);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
 test("what the engine refuses is an error", async () => {
   engine.answer = () => ({ status: 500, body: { message: "disk on fire" } });
   await expect(sweepNodes(options())).rejects.toThrow("disk on fire");

@@ -44,11 +44,11 @@ const filters = (...labels: string[]): string =>
 const listContainers = (socket: string, ...labels: string[]): Promise<Labelled[]> =>
   call(socket, "GET", `/containers/json?all=1&${filters(...labels)}`) as Promise<Labelled[]>;
 
-const listNodes = ({ socket, cluster }: EngineOptions): Promise<Labelled[]> =>
+const listService = ({ socket, cluster }: EngineOptions, service: string): Promise<Labelled[]> =>
   listContainers(
     socket,
     `com.docker.compose.project=${cluster}`,
-    "com.docker.compose.service=kubelet",
+    `com.docker.compose.service=${service}`,
     "com.docker.compose.oneoff=False",
   );
 
@@ -60,23 +60,29 @@ export interface Patience {
 }
 
 /** Compose ends a service within ten seconds, and removes what it has ended at once. */
-const PATIENCE: Patience = { runningMs: 8_000, endedMs: 2_000, everyMs: 200 };
+const patience: Patience = { runningMs: 8_000, endedMs: 2_000, everyMs: 200 };
 
 /**
  * Whether any node of the cluster stays, running or not. Compose ends nodes first, but not after `up --no-deps`, which makes it
- * forget the order: then they are ended at the same time as the one who asks, and are waited for.
+ * forget the order: then they are ended at the same time as the sweeper that asks, and are waited for. Not so by a sweeper whose
+ * successor is there already: the cluster goes on.
  */
-export async function nodesRemain(options: EngineOptions, patience = PATIENCE): Promise<boolean> {
+export async function nodesRemain(
+  options: EngineOptions,
+  { runningMs, endedMs, everyMs } = patience,
+): Promise<boolean> {
+  const isReplaced = (await listService(options, "sweeper")).length > 1;
   const isRunning = ({ State }: Labelled): boolean => State === "running";
-  const end = Date.now() + patience.runningMs;
+  const end = Date.now() + runningMs;
   let lastRan = Date.now();
   for (;;) {
-    const nodes = await listNodes(options);
+    const nodes = await listService(options, "kubelet");
     if (nodes.length === 0) return false;
+    if (isReplaced) return true;
     const now = Date.now();
     if (nodes.some(isRunning)) lastRan = now;
-    if (now > end || now - lastRan > patience.endedMs) return true;
-    await sleep(patience.everyMs);
+    if (now > end || now - lastRan > endedMs) return true;
+    await sleep(everyMs);
   }
 }
 
