@@ -45,11 +45,14 @@ function propertyShape({ properties }: Schema, name: string): Shape | undefined 
 /** Elements of a list or of a map at most: how often what is said of one may have to be checked. */
 export function maxElements(schema: Schema): number {
   const items = itemsOf(schema);
-  if (items) return schema.maxItems ?? Math.floor(unbounded / (leastBytes(items) + 1));
+  if (items) return schema.maxItems ?? mostInRequest(items);
   const values = valuesOf(schema);
   // A key takes its quotes, a colon and a comma besides.
   return values ? (schema.maxProperties ?? Math.floor(unbounded / (leastBytes(values) + quotes + 2))) : 1;
 }
+
+/** How many values of a schema fit into one request, with a comma each. */
+export const mostInRequest = (schema: Schema): number => Math.floor(unbounded / (leastBytes(schema) + 1));
 
 const formatted: Readonly<Record<string, number>> = { date: 10, "date-time": 32, duration: 32 };
 

@@ -59,6 +59,22 @@ test("a rule about the elements of a list costs as often as there may be element
   expect([inList(), inList(5)]).toEqual([3, 0]);
 });
 
+test("however lists without limits are nested, there is no more in them than fits into a request", () => {
+  const inner: Schema = {
+    type: "array",
+    items: { type: "object", properties: { a: { type: "string" } }, ...rule("!has(self.a)") },
+  };
+  const nested = (more: Partial<Schema>): Schema => ({
+    type: "array",
+    items: { type: "object", properties: { list: { ...inner, ...more } } },
+  });
+  const errors = (foo: Schema): number =>
+    validateRules({ type: "object", properties: { foo } }, path("schema")).length;
+  expect([errors(nested({})), errors(nested({ maxItems: 1000 }))]).toEqual([0, 0]);
+  const dear = rule("self.all(x, has(x.a) && self.exists(y, has(y.a) && y.a == x.a))");
+  expect(errors(nested({ ...dear, maxItems: 100 }))).toBeGreaterThan(0);
+});
+
 test("values that can never be equal are told from each other before there are any", () => {
   expect(wrong({ type: "integer" }, "self == 'x'")[0]).toContain(
     "compilation failed: ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'",

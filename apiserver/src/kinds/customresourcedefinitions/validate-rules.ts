@@ -2,7 +2,7 @@
 import type { ValidationRule } from "@coracle/shared/api/generated/apiextensions-v1.ts";
 import { checkAgainstTypes } from "../../apiextensions/schema/typed-check.ts";
 import { compileRule, type CompiledRule } from "../../apiextensions/schema/rules.ts";
-import { maxElements } from "../../apiextensions/schema/shape.ts";
+import { maxElements, mostInRequest } from "../../apiextensions/schema/shape.ts";
 import { itemsOf, valuesOf, type Schema } from "../../apiextensions/schema/structural.ts";
 import { invalidValue, notSupported, required, type FieldError, type Path } from "../../registry/field.ts";
 import { chargeRule, chargeSchema, type Costs } from "./rule-cost.ts";
@@ -12,7 +12,14 @@ const reasons = ["FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid
 /** @returns what is wrong with the rules of a structural schema and of its parts */
 export function validateRules(schema: Schema, at: Path): FieldError[] {
   const costs: Costs = { rules: [] };
-  const errors = validateNode(schema, { at, isRoot: true, uncorrelated: undefined, times: 1, costs });
+  const errors = validateNode(schema, {
+    at,
+    isRoot: true,
+    uncorrelated: undefined,
+    times: 1,
+    limited: true,
+    costs,
+  });
   return [...errors, ...chargeSchema(costs, at)];
 }
 
@@ -23,6 +30,8 @@ interface Walk {
   readonly uncorrelated: Path | undefined;
   /** How many values of this place there can be in one object. */
   readonly times: number;
+  /** Whether each list and map above says how large it may be. Where one does not, it is the request that limits all of them together. */
+  readonly limited: boolean;
   readonly costs: Costs;
 }
 
@@ -41,19 +50,28 @@ function validateNode(schema: Schema, walk: Walk): FieldError[] {
     errors.push(...validateNode(property, { ...walk, isRoot: false, at: at.child("properties").key(name) }));
   }
   const [items, values] = [itemsOf(schema), valuesOf(schema)];
-  const times = walk.times * maxElements(schema);
   if (items) {
     const keyed = schema["x-kubernetes-list-type"] === "map";
     const uncorrelated = walk.uncorrelated ?? (keyed ? undefined : at);
-    const inside = { ...walk, at: at.child("items"), isRoot: false, uncorrelated, times };
+    const inside = { ...walk, ...elementsOf(schema, walk), at: at.child("items"), uncorrelated };
     errors.push(...validateNode(items, inside));
   }
-  if (values)
-    errors.push(
-      ...validateNode(values, { ...walk, isRoot: false, at: at.child("additionalProperties"), times }),
-    );
+  if (values) {
+    const inside = { ...walk, ...elementsOf(schema, walk), at: at.child("additionalProperties") };
+    errors.push(...validateNode(values, inside));
+  }
   return errors;
 }
+
+/** What is said of a list or map, for each of its elements. */
+const elementsOf = (
+  schema: Schema,
+  { times, limited }: Walk,
+): Pick<Walk, "isRoot" | "times" | "limited"> => ({
+  isRoot: false,
+  times: times * maxElements(schema),
+  limited: limited && (itemsOf(schema) ? schema.maxItems : schema.maxProperties) !== undefined,
+});
 
 function validateRule(rule: ValidationRule, schema: Schema, walk: Walk): FieldError[] {
   const { at } = walk;
@@ -77,7 +95,12 @@ function validateRule(rule: ValidationRule, schema: Schema, walk: Walk): FieldEr
     const why = "messageExpression must evaluate to a string";
     errors.push(invalidValue(at.child("messageExpression"), rule.messageExpression, why));
   }
-  return [...errors, ...validateTransition(compiled, walk), ...chargeRule(compiled, schema, walk)];
+  const times = walk.limited ? walk.times : Math.min(walk.times, mostInRequest(schema));
+  return [
+    ...errors,
+    ...validateTransition(compiled, walk),
+    ...chargeRule(compiled, schema, { ...walk, times }),
+  ];
 }
 
 function validateTransition({ rule, transition }: CompiledRule, { at, uncorrelated }: Walk): FieldError[] {
