@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ipAddresses, services } from "@coracle/shared/api/resources.ts";
 import { startInProcess } from "../../testing/in-process.ts";
-import { keepAddresses } from "./repair.ts";
+import type { CacheEvent } from "../../watch/cache.ts";
+import { keepAddresses, type RepairAccess } from "./repair.ts";
 
 test("an address that is deleted while a Service has it is taken again; one that a Service gave back is not", async () => {
   await using api = await startInProcess();
@@ -35,4 +36,27 @@ test("an address that is deleted while a Service has it is taken again; one that
   await api.client.delete(services, at);
   await expect.poll(uid).toBeUndefined();
   stop.abort();
+});
+
+test("objects of other kinds are not parsed to see whether they are addresses", () => {
+  const listeners: ((event: CacheEvent) => void)[] = [];
+  keepAddresses({} as RepairAccess, {
+    cache: {
+      onChange(listener) {
+        listeners.push(listener);
+        return () => false;
+      },
+    },
+    signal: new AbortController().signal,
+    onError: () => expect.unreachable(),
+  });
+  const current = {
+    key: { resource: "pods", namespace: "default", name: "web" },
+    revision: 7,
+    get object(): never {
+      throw new Error("parsed");
+    },
+    json: () => Buffer.from("{}"),
+  };
+  for (const tell of listeners) tell({ type: "DELETED", revision: 7, current });
 });

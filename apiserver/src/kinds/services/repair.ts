@@ -51,9 +51,11 @@ export function keepAddresses(
     onError: (error: unknown) => void;
   },
 ): void {
-  const stop = options.cache.onChange(({ type, current: { key, object } }) => {
+  const stop = options.cache.onChange(({ type, current }) => {
+    const { key } = current;
+    // Other objects are not looked into: that would parse every one that is written.
     if (type !== "DELETED" || key.resource !== ipAddressResource) return;
-    const parent = (object as IPAddress).spec?.parentRef;
+    const parent = (current.object as IPAddress).spec?.parentRef;
     const [namespace, name] = [parent?.namespace ?? "", parent?.name ?? ""];
     const service = access.lookup("services", namespace, name)?.object as Service | undefined;
     if (reservationsOf(service?.spec).some((item) => item.what === "address" && item.name === key.name))
