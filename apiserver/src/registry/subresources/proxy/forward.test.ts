@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { connect, createServer as createTcpServer, type AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { DuplexChannels, Received } from "@coracle/shared/bus/stream.ts";
 import { expect, it } from "vitest";
@@ -57,6 +57,20 @@ it("what a client says who it is by stays here", async () => {
   const told = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, string>;
   expect(told["sec-websocket-protocol"]).toBe("chat");
   expect(Object.keys(told).filter((name) => /^(authorization|impersonate-)/.test(name))).toEqual([]);
+});
+
+it("a simple server may end its lines as a script does", async () => {
+  const server = createTcpServer((socket) =>
+    socket.once("data", () => socket.end("HTTP/1.0 200 OK\nContent-Type: text/plain\n\nhello")),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const session = sessionTo((server.address() as AddressInfo).port);
+  const request = requestOf({ method: "GET", path: "/", headers: {} });
+  const answer = await forwardHttp(request, { target, session, path: "/" });
+  expect([answer.status, answer.headers["content-type"]]).toEqual([200, "text/plain"]);
+  const chunks = await Array.fromAsync(answer.body as AsyncIterable<Uint8Array>);
+  expect(Buffer.concat(chunks).toString()).toBe("hello");
+  server.close();
 });
 
 it("a packed page that breaks off is an error, not a page without an end", async () => {

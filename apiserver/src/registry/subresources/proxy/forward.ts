@@ -91,6 +91,8 @@ function startRequest(
     path: escapePath(path) + (query ? `?${query}` : ""),
     headers: { ...forwarded(request, { target, path }), ...connection },
     createConnection: () => socket,
+    // Simple servers end their lines with a bare line feed, which clients take. Nothing else goes over this connection.
+    insecureHTTPParser: true,
   });
 }
 
