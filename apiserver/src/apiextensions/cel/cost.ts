@@ -96,15 +96,17 @@ function operator(op: string, parts: readonly unknown[], scope: Scope): Estimate
     case "&&":
     case "||":
       return { cost, shape: scalar };
+    // What has no size is compared for nothing, as there.
     case "==":
     case "!=":
+      return { cost: cost + share(Math.min(left.size, right.size)), shape: scalar };
     case "<":
     case "<=":
     case ">":
     case ">=":
       return { cost: cost + Math.max(1, share(Math.min(left.size, right.size))), shape: scalar };
     case "in":
-      return { cost: cost + 1 + (right.isMap ? 0 : right.size), shape: scalar };
+      return { cost: cost + (right.isMap ? 1 : right.size), shape: scalar };
     case "+":
       return {
         cost: cost + Math.max(1, share(left.size + right.size)),

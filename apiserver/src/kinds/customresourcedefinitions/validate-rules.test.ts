@@ -75,6 +75,14 @@ test("however lists without limits are nested, there is no more in them than fit
   expect(errors(nested({ ...dear, maxItems: 100 }))).toBeGreaterThan(0);
 });
 
+test("numbers are compared for nothing: several may be in each element of a list without limits", () => {
+  const integer: Schema = { type: "integer" };
+  const properties = { a: integer, b: integer, c: integer, d: integer };
+  const text = "self.a == 1 && self.b == 2 && self.c == 3 && self.d == 4";
+  const foo: Schema = { type: "array", items: { type: "object", properties, ...rule(text) } };
+  expect(validateRules({ type: "object", properties: { foo } }, path("schema"))).toEqual([]);
+});
+
 test("values that can never be equal are told from each other before there are any", () => {
   expect(wrong({ type: "integer" }, "self == 'x'")[0]).toContain(
     "compilation failed: ERROR: <input>:1:6: found no matching overload for '_==_' applied to '(int, string)'",
