@@ -42,6 +42,7 @@ import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
 import { createLogHttp } from "./streams/http.ts";
+import { createOwnServer } from "./streams/port.ts";
 import { serveNodeStreams } from "./streams/serve.ts";
 import { createHostReader } from "./stats/host.ts";
 import { createUpkeep, readUpkeepSettings, type Upkeep } from "./upkeep.ts";
@@ -254,7 +255,9 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const directory = createPodDirectory(kubelet.pods);
   const logs = storage.host("/var/log").here;
   await mkdir(logs, { recursive: true });
-  serve(createLogHttp({ runtime, pods: directory, uidOf: createUidFinder(kubelet.pods), directory: logs }));
+  const ownServer = createOwnServer(Number(env["CORACLE_HEALTH_PORT"] ?? 10248));
+  const uidOf = createUidFinder(kubelet.pods);
+  serve(createLogHttp({ runtime, pods: directory, uidOf, directory: logs, isAllowed: ownServer.isOurs }));
   const statics = hollow
     ? undefined
     : await serveStaticPods({
@@ -273,7 +276,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     subjectPrefix: `node.${escapeToken(name)}`,
     runtime,
     pods: statics?.directory(directory) ?? directory,
-    ownPort: Number(env["CORACLE_HEALTH_PORT"] ?? 10248),
+    own: ownServer,
     summary: () => stats.summary(),
   });
   log.info({ node: name, address: uplink.address }, "node started");

@@ -1,15 +1,18 @@
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFakeRuntime } from "../runtime/fake.ts";
 import { createLogHttp } from "./http.ts";
+import { createOwnServer } from "./port.ts";
 
 const runtime = createFakeRuntime();
 let directory = "";
 let base = "";
+let allowed = true;
 const server = createServer((request, response) => {
   const handler = createLogHttp({
     runtime: {
@@ -32,6 +35,7 @@ const server = createServer((request, response) => {
     },
     uidOf: (namespace, name) => (`${namespace}/${name}` === "shop/web" ? "u" : undefined),
     directory,
+    isAllowed: () => allowed,
   });
   if (!handler(request, response)) response.writeHead(418).end();
 });
@@ -71,4 +75,33 @@ test("the node's log files are listed and read, and no link leads out", async ()
   for (const path of ["/logs/out/passwd", "/logs/sub%2f..%2f..%2f..%2fetc%2fpasswd", "/logs/none"])
     expect((await get(path))[0]).toBe(404);
   expect((await get("/other"))[0]).toBe(418);
+});
+
+test("what is no path is left to others", async () => {
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.end("GET // HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  let answer = "";
+  for await (const part of socket) answer += String(part);
+  expect(answer).toContain("HTTP/1.1 418");
+});
+
+test("logs are given to those only whom the API server has let through", async () => {
+  allowed = false;
+  for (const path of ["/logs", "/logs/", "/containerLogs/shop/web/main"])
+    expect((await get(path))[0]).toBe(403);
+  expect((await get("/other"))[0]).toBe(418);
+  const port = (server.address() as AddressInfo).port;
+  const own = createOwnServer(port);
+  const stranger = connect(port, "127.0.0.1");
+  const seen: boolean[] = [];
+  server.on("request", ({ socket }) => seen.push(own.isOurs(socket)));
+  const ours = own.open();
+  for (const stream of [ours.input, stranger]) {
+    const answered = once(stream, "data");
+    stream.write("GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
+    await answered;
+  }
+  expect(seen).toEqual([true, false]);
+  ours.close();
+  stranger.destroy();
 });

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { ApiError, notFound } from "@coracle/shared/errors.ts";
 import type { HttpHandler } from "@coracle/shared/process.ts";
@@ -17,6 +18,8 @@ export interface LogHttpOptions {
   uidOf(namespace: string, name: string): string | undefined;
   /** The node's directory of logs, as this process sees it. */
   readonly directory: string;
+  /** Logs are not for everybody who can reach the server. */
+  isAllowed(socket: Socket): boolean;
   readonly now?: (() => number) | undefined;
 }
 
@@ -102,13 +105,17 @@ function refuse(response: ServerResponse, error: unknown): void {
 /** Answers GET of /containerLogs/<namespace>/<pod>/<container> and /logs/…; all else is left to others. */
 export function createLogHttp(options: LogHttpOptions): HttpHandler {
   return (request: IncomingMessage, response: ServerResponse) => {
-    const url = new URL(request.url ?? "/", "http://node");
+    // What is no path (`//`) is nobody's.
+    const url = URL.parse(request.url ?? "/", "http://node");
+    if (!url) return false;
     const serve = /^\/containerLogs(\/[^/]+){3}$/.test(url.pathname)
       ? containerLog
       : url.pathname.startsWith("/logs/")
         ? nodeLog
         : undefined;
-    if (url.pathname === "/logs") response.writeHead(301, { location: "logs/" }).end();
+    if (!serve && url.pathname !== "/logs") return false;
+    if (!options.isAllowed(request.socket)) response.writeHead(403).end("Forbidden");
+    else if (url.pathname === "/logs") response.writeHead(301, { location: "logs/" }).end();
     else if (!serve) return false;
     else if (request.method !== "GET") response.writeHead(405, { allow: "GET" }).end("method not allowed");
     else serve(options, url, response).catch((error: unknown) => refuse(response, error));

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { DuplexChannels } from "@coracle/shared/bus/stream.ts";
 
@@ -49,8 +49,37 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Connects to an address that the node routes. */
-export function openAddress(host: string, port: number): PortStream {
-  const socket = connect({ host, port, allowHalfOpen: true });
+export const openAddress = (host: string, port: number): PortStream =>
+  streamOf(connect({ host, port, allowHalfOpen: true }), host, port);
+
+/** The kubelet's own HTTP server, which any process in the node's network may ask. */
+export interface OwnServer {
+  open(): PortStream;
+  /** Whether a connection was opened here: who comes this way has been authorized by the API server. */
+  readonly isOurs: (socket: Pick<Socket, "remoteAddress" | "remotePort">) => boolean;
+}
+
+const loopback = "127.0.0.1";
+
+export function createOwnServer(port: number): OwnServer {
+  const open = new Set<number>();
+  return {
+    open() {
+      const socket = connect({ host: loopback, port, allowHalfOpen: true });
+      // Known before the first byte is sent, and until nobody else can have the port.
+      socket.once("connect", () => {
+        const { localPort } = socket;
+        if (localPort === undefined) return;
+        open.add(localPort);
+        socket.once("close", () => open.delete(localPort));
+      });
+      return streamOf(socket, loopback, port);
+    },
+    isOurs: ({ remoteAddress, remotePort }) => remoteAddress === loopback && open.has(remotePort ?? 0),
+  };
+}
+
+function streamOf(socket: Socket, host: string, port: number): PortStream {
   socket.setTimeout(connectTimeoutMs, () =>
     socket.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
   );

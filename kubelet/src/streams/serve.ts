@@ -4,7 +4,7 @@ import { internalError, notFound, serviceUnavailable } from "@coracle/shared/err
 import type { Runtime } from "../runtime/runtime.ts";
 import { serveSession, type CommandRequest } from "./command.ts";
 import { serveLogs, type LogRequest } from "./logs.ts";
-import { openAddress, openInNamespace, servePort } from "./port.ts";
+import { openAddress, openInNamespace, servePort, type OwnServer } from "./port.ts";
 import type { ContainerTarget, PodDirectory } from "./target.ts";
 
 export interface NodeStreamOptions {
@@ -13,8 +13,8 @@ export interface NodeStreamOptions {
   readonly subjectPrefix: string;
   readonly runtime: Runtime;
   readonly pods: PodDirectory;
-  /** The port of the kubelet's own HTTP server on loopback, for nodes/proxy. */
-  readonly ownPort: number;
+  /** The kubelet's own HTTP server, for nodes/proxy. */
+  readonly own: OwnServer;
   /** The Summary of the node and its pods, for metrics. */
   readonly summary: () => Promise<object>;
   readonly now?: () => number;
@@ -66,7 +66,7 @@ export function serveNodeStreams(options: NodeStreamOptions): () => void {
     },
     proxy: async (open: PortRequest, channels) => {
       if (open.target === "kubelet") {
-        await servePort(openAddress("127.0.0.1", options.ownPort), channels);
+        await servePort(options.own.open(), channels);
         return;
       }
       const address = pods.address(open.uid);
