@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
@@ -115,6 +116,48 @@ test("what is no driver is told so", async () => {
   );
   expect(other.answers).toMatchObject([{ pluginRegistered: false }]);
   await other.close();
+});
+
+test("a driver without an endpoint serves at the socket of its registration", async () => {
+  const socket = join(directory, "registry", "plain.sock");
+  const plain = await startDriver({ endpoint: "", socket });
+  const placed = createPlugins({
+    place: (path) => Promise.resolve(join("/of/the/node", path)),
+    onRegistered: () => undefined,
+    onGone: () => undefined,
+    log,
+  });
+  await placed.register(socket);
+  expect(placed.of(name)?.endpoint).toBe(socket);
+  placed.close();
+  await plain.close();
+});
+
+test("a driver that comes in place of one that does not answer is registered after it", async () => {
+  await driver.close();
+  const place = join(directory, "registry");
+  const path = join(place, "reg.sock");
+  let giveUp = (): void => undefined;
+  const calls: string[] = [];
+  const slow: Plugins = {
+    ...plugins,
+    register() {
+      calls.push("register");
+      if (calls.length > 1) return Promise.resolve();
+      return new Promise((_, reject) => (giveUp = () => reject(new Error("no answer"))));
+    },
+    deregister: () => void calls.push("deregister"),
+  };
+  const first = createServer().listen(path);
+  await followSockets(place, slow, log, stop.signal);
+  await vi.waitFor(() => expect(calls).toEqual(["register"]));
+  first.close();
+  const second = createServer().listen(path);
+  await vi.waitFor(() => expect(calls).toEqual(["register", "deregister"]));
+  giveUp();
+  await vi.waitFor(() => expect(calls.at(-1)).toBe("register"));
+  expect(calls).toEqual(["register", "deregister", "deregister", "register"]);
+  second.close();
 });
 
 test("devices are prepared once for all pods that share them, and given back after the last, over a restart", async () => {

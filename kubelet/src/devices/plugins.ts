@@ -72,9 +72,15 @@ export function createPlugins(options: PluginsOptions): Plugins {
 
   /** A driver that was killed leaves its sockets; its connection tells. */
   async function follow(socket: string, plugin: Plugin): Promise<void> {
-    if (closed || registered.get(socket) !== plugin) return;
+    const isGone = (): boolean => closed || registered.get(socket) !== plugin;
+    if (isGone()) return;
     try {
       const session = await openSession(plugin.endpoint);
+      // Another may have taken its place meanwhile.
+      if (isGone()) {
+        session.destroy();
+        return;
+      }
       session.unref();
       sessions.set(socket, session);
       stay(plugin.driver);
@@ -101,7 +107,8 @@ export function createPlugins(options: PluginsOptions): Plugins {
       );
       const info = decode<PluginInfo>(pluginInfo, answer);
       const problem = problemOf(info, socket);
-      const endpoint = problem ? "" : await options.place(info.endpoint || socket);
+      // Without one of its own, the service is where the registration is; that path is not the node's but ours already.
+      const endpoint = problem || !info.endpoint ? socket : await options.place(info.endpoint);
       const status = problem ? { error: problem } : { pluginRegistered: true };
       if (!problem) {
         const service = services.find((v) => info.supportedVersions.includes(`${v}.DRAPlugin`)) ?? "v1";

@@ -9,12 +9,6 @@ import type { Plugins } from "./plugins.ts";
 const rescanMs = 5_000;
 const settleMs = 50;
 
-interface Found {
-  /** Another socket under the same name has another one. */
-  readonly identity: string;
-  state: "asked" | "done";
-}
-
 /** Registers what comes and deregisters what goes, until the signal. */
 export async function followSockets(
   directory: string,
@@ -23,32 +17,41 @@ export async function followSockets(
   signal: AbortSignal,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const known = new Map<string, Found>();
+  /** Path → identity: another socket under the same name has another one. */
+  const known = new Map<string, string>();
+  /** Asked, and not heard of yet. */
+  const asked = new Set<string>();
   let scanning = false;
   let again = false;
 
-  const register = async (path: string, found: Found): Promise<void> => {
-    try {
-      await plugins.register(path);
-      found.state = "done";
-    } catch (error) {
-      log.warn({ socket: path, err: error }, "plugin not registered, will try again");
-      if (known.get(path) === found) known.delete(path);
-    }
-    if (known.get(path) !== found) plugins.deregister(path);
+  const register = async (path: string, identity: string): Promise<void> => {
+    asked.add(path);
+    const done = await plugins.register(path).then(
+      () => true,
+      (error: unknown) => {
+        log.warn({ socket: path, err: error }, "plugin not registered, will try again");
+        return false;
+      },
+    );
+    asked.delete(path);
+    const replaced = known.get(path) !== identity;
+    if (done && !replaced) return;
+    plugins.deregister(path);
+    if (replaced) look();
+    else known.delete(path);
   };
   const scan = async (): Promise<void> => {
     const sockets = await socketsIn(directory);
-    for (const [path, { identity }] of known) {
+    for (const [path, identity] of known) {
       if (sockets.get(path) === identity) continue;
       known.delete(path);
       plugins.deregister(path);
     }
     for (const [path, identity] of sockets) {
-      if (known.has(path)) continue;
-      const found: Found = { identity, state: "asked" };
-      known.set(path, found);
-      void register(path, found);
+      // What comes in place of one that does not answer has its turn after it: the end of that would be taken for its own.
+      if (known.has(path) || asked.has(path)) continue;
+      known.set(path, identity);
+      void register(path, identity);
     }
   };
   const look = (): void => {

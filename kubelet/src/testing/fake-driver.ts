@@ -25,6 +25,7 @@ interface FakeDriverOptions {
   readonly name: string;
   readonly socket: string;
   readonly type?: string;
+  readonly endpoint?: string;
   readonly devices?: (claim: ClaimReference) => readonly PreparedDevice[];
 }
 
@@ -36,7 +37,7 @@ export async function startFakeDriver(options: FakeDriverOptions): Promise<FakeD
       {
         type: options.type ?? "DRAPlugin",
         name: options.name,
-        endpoint: options.socket,
+        endpoint: options.endpoint ?? options.socket,
         supportedVersions: ["v1.DRAPlugin"],
       },
     ],
