@@ -15,9 +15,14 @@ const RECORD_BYTES = 8192;
 /** More containers than a node has, ended ones included. */
 const REMEMBERED = 2000;
 
-/** The container of a record about a kill; its name ends the group's, whichever way the engine makes groups. */
-export const victimOf = (record: string): string | undefined =>
-  /^[^;]*;oom-kill:.*\btask_memcg=[^,]*?([0-9a-f]{64})\b/.exec(record)?.[1];
+/**
+ * The containers of a record about a kill, by the group that the process was in, whichever way the engine makes groups. There are
+ * several when one is within another: an engine that runs in a container itself, or groups that a container makes.
+ */
+export const victimsOf = (record: string): readonly string[] =>
+  /^[^;]*;oom-kill:.*\btask_memcg=([^,]*)/
+    .exec(record)?.[1]
+    ?.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? [];
 
 /** Undefined where the log may not be read: then the engine's word is all there is. */
 export function openKernelLog(path: string | undefined): KernelLog | undefined {
@@ -43,8 +48,7 @@ export function openKernelLog(path: string | undefined): KernelLog | undefined {
   return {
     hasKilled: (containerId) => {
       for (let record = next(); record !== undefined; record = next()) {
-        const victim = victimOf(record);
-        if (victim) killed.add(victim);
+        for (const victim of victimsOf(record)) killed.add(victim);
       }
       for (const id of killed) {
         if (killed.size <= REMEMBERED) break;
