@@ -1,5 +1,5 @@
 /** Devices in containers (CDI): what a driver's files say is to be changed in a container that uses a device. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 
@@ -31,13 +31,17 @@ interface CdiSpec {
 /** Where specs are, on the node; what is in a later directory goes before. */
 export const cdiDirectories = ["/etc/cdi", "/var/run/cdi"];
 
-/** @param directories as this process sees them. @throws Error when a device is not to be found */
+/** A path of the node as this process sees it, its links followed as on the node. */
+type Place = (path: string) => Promise<string>;
+
+/** @throws Error when a device is not to be found */
 export async function editsFor(
   ids: readonly string[],
   directories: readonly string[],
+  place: Place,
 ): Promise<ContainerEdits[]> {
   if (ids.length === 0) return [];
-  const specs = (await Promise.all(directories.toReversed().map(specsIn))).flat();
+  const specs = (await Promise.all(directories.toReversed().map((d) => specsIn(d, place)))).flat();
   const edits: ContainerEdits[] = [];
   const whole = new Set<CdiSpec>();
   const missing: string[] = [];
@@ -61,13 +65,16 @@ export async function editsFor(
   return edits;
 }
 
-async function specsIn(directory: string): Promise<CdiSpec[]> {
-  const names = await readdir(directory).catch(() => []);
+async function specsIn(directory: string, place: Place): Promise<CdiSpec[]> {
+  const names = await readdir(await place(directory)).catch(() => []);
   const read = async (name: string): Promise<CdiSpec[]> => {
     try {
+      const path = await place(join(directory, name));
+      // A pipe under such a name would be waited for, for ever.
+      if (!(await stat(path)).isFile()) return [];
       // JSON is YAML.
-      const spec = parse(await readFile(join(directory, name), "utf8")) as CdiSpec | null;
-      return spec && typeof spec === "object" ? [spec] : [];
+      const spec: unknown = parse(await readFile(path, "utf8"));
+      return isSpec(spec) ? [spec] : [];
     } catch {
       // Somebody's broken file is nobody else's problem.
       return [];
@@ -76,3 +83,11 @@ async function specsIn(directory: string): Promise<CdiSpec[]> {
   const files = names.filter((name) => /\.(json|ya?ml)$/.test(name)).toSorted();
   return (await Promise.all(files.map(read))).flat();
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;
+
+/** As far as others' devices would suffer if it were not. */
+const isSpec = (value: unknown): value is CdiSpec =>
+  isObject(value) &&
+  (value["devices"] === undefined || (Array.isArray(value["devices"]) && value["devices"].every(isObject)));

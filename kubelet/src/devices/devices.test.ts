@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,7 +10,7 @@ import { createLogger } from "@coracle/shared/log.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startFakeDriver, type FakeDriver } from "../testing/fake-driver.ts";
 import { createMemoryClient } from "../testing/memory-client.ts";
-import { withLast } from "./edits.ts";
+import { deviceOf, withLast } from "./edits.ts";
 import { editsFor } from "./cdi.ts";
 import { openClaimRecords } from "./claims.ts";
 import { createDeviceManager, type DeviceManager } from "./manager.ts";
@@ -219,14 +220,24 @@ test("what CDI files say of devices", async () => {
   await writeFile(join(etc, "gpu.json"), JSON.stringify(spec("old")));
   await writeFile(join(run, "gpu.json"), JSON.stringify(spec("new")));
   await writeFile(join(run, "broken.yaml"), "{");
-  expect(await editsFor(["example.com/gpu=a", "example.com/gpu=b", "example.com/gpu=a"], [etc, run])).toEqual(
-    [
-      { env: ["ALL=1"] },
-      { env: ["A=new"], deviceNodes: [{ path: "/dev/a" }] },
-      { mounts: [{ hostPath: "/x", containerPath: "/y" }] },
-    ],
-  );
-  await expect(editsFor(["example.com/gpu=c"], [etc, run])).rejects.toThrow(
-    "unresolvable CDI devices example.com/gpu=c",
-  );
+  await writeFile(join(run, "a.json"), JSON.stringify({ kind: "example.com/gpu", devices: { a: {} } }));
+  await writeFile(join(run, "b.json"), JSON.stringify({ kind: "example.com/gpu", devices: [null] }));
+  execFileSync("mkfifo", [join(run, "pipe.json")]);
+  const edits = (...ids: string[]) =>
+    editsFor(ids, ["/etc", "/run"], (p) => Promise.resolve(join(directory, p)));
+  expect(await edits("example.com/gpu=a", "example.com/gpu=b", "example.com/gpu=a")).toEqual([
+    { env: ["ALL=1"] },
+    { env: ["A=new"], deviceNodes: [{ path: "/dev/a" }] },
+    { mounts: [{ hostPath: "/x", containerPath: "/y" }] },
+  ]);
+  await expect(edits("example.com/gpu=c")).rejects.toThrow("unresolvable CDI devices example.com/gpu=c");
+});
+
+test("a device of the machine is one in /dev", async () => {
+  const find = (path: string) =>
+    deviceOf({ path }, (p) => Promise.resolve({ here: join(directory, p), engine: `/engine${p}` }));
+  for (const path of ["/dev/gpu0", "/dev/dri/card..0"])
+    expect(await find(path)).toEqual({ source: path, target: path, permissions: "rwm" });
+  for (const path of ["/dev", "/dev/", "/dev/.", "/dev/./", "/dev/dri/", "/dev/../etc/passwd", "/etc/passwd"])
+    await expect(find(path)).rejects.toThrow(`${path} is no device`);
 });

@@ -18,11 +18,7 @@ export async function deviceEdits(run: PodRun, container: Container): Promise<De
   const { ctx, pod } = run;
   const ids = ctx.devices.cdiIds(pod, container);
   const place = (path: string) => nodePath({ storage: (p) => ctx.storage.host(p) }, path);
-  const directories = ids.length > 0 ? await Promise.all(cdiDirectories.map(place)) : [];
-  const edits = await editsFor(
-    ids,
-    directories.map((d) => d.here),
-  );
+  const edits = await editsFor(ids, cdiDirectories, async (path) => (await place(path)).here);
   const all = <T>(part: (e: ContainerEdits) => readonly T[] | undefined): T[] =>
     edits.flatMap((e) => part(e) ?? []);
   return {
@@ -43,8 +39,11 @@ export const withLast = <T extends { readonly target: string }>(items: readonly 
   ...new Map(items.map((item) => [item.target, item])).values(),
 ];
 
-/** A device is the node's own where it has one of that path, else the machine's. */
-async function deviceOf(
+/**
+ * A device is the node's own where it has one of that path, else the machine's: one of them, not all that a directory has, which is what
+ * the engine would make of that.
+ */
+export async function deviceOf(
   { path, hostPath = path, permissions = "rwm" }: CdiDeviceNode,
   place: (path: string) => Promise<{ readonly here: string; readonly engine: string }>,
 ): Promise<ContainerDevice> {
@@ -52,7 +51,7 @@ async function deviceOf(
   const found = await stat(own.here).catch(() => undefined);
   if (found?.isCharacterDevice() || found?.isBlockDevice())
     return { source: own.engine, target: path, permissions };
-  if (!/^\/dev\/(?!.*\.\.)/.test(hostPath))
+  if (!/^\/dev(\/(?!\.\.?(\/|$))[^/]+)+$/.test(hostPath))
     throw new Error(`CDI device injection failed: ${hostPath} is no device`);
   return { source: hostPath, target: path, permissions };
 }
