@@ -65,10 +65,15 @@ test("a pod goes where its device is, and nobody else gets it while that is writ
   expect(run(podWith("q", { resourceClaimName: "one" }))).toContain(
     "resource claim default/one is in the process of being allocated",
   );
+  // It was not written after all.
+  plugin.unreserve?.(podInfo(pod), placed.node, placed.state);
+  expect(run(podWith("q", { resourceClaimName: "two" }))).not.toBeTypeOf("string");
+  // It was, and something else of the pod's was not.
+  plugin.reserve?.(podInfo(pod), placed.node, placed.state);
   await plugin.preBind?.(podInfo(pod), placed.node, placed.state, AbortSignal.timeout(1000));
   expect(bound).toMatchObject([["one", { devices: { results: [{ device: "only", pool: "b" }] } }, "p"]]);
   plugin.unreserve?.(podInfo(pod), placed.node, placed.state);
-  expect(run(podWith("q", { resourceClaimName: "two" }))).not.toBeTypeOf("string");
+  expect(run(podWith("q", { resourceClaimName: "two" }))).toContain("cannot allocate all claims");
 });
 
 test("a device that was given back before anybody looked is free", async () => {
@@ -164,6 +169,9 @@ test("a pod is tried again when its own claim changes, or when there may be more
   expect(helps({ namespace: "default", name: "mine" })).toBe(true);
   expect(helps({ namespace: "other", name: "mine" })).toBe(false);
   expect(helps({ namespace: "default", name: "theirs" })).toBe(false);
+  const gone = (other: Pod) => plugin.helps?.({ kind: "pod-deleted", pod: podInfo(other) }, pod);
+  expect(gone(podWith("q", { resourceClaimName: "theirs" }))).toBe(true);
+  expect(gone(makePod("plain"))).toBe(false);
 });
 
 test("why a pod waits", () => {

@@ -158,7 +158,11 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
     },
     unreserve({ pod }, _node, state) {
       const found = state.get<State>(name);
-      for (const { claim } of found?.wanted ?? []) pending.delete(claim.metadata.uid ?? "");
+      // What was written holds, whatever became of the pod: the cache will tell.
+      for (const {
+        claim: { metadata },
+      } of found?.wanted ?? [])
+        if (pending.get(metadata.uid ?? "")?.written === undefined) pending.delete(metadata.uid ?? "");
       for (const claim of found?.claims ?? []) access.releaseClaim(claim, pod);
     },
     async preBind({ pod }, node, state, signal) {
@@ -177,6 +181,8 @@ export function createDynamicResources(access: DeviceAccess): Plugin {
     },
     helps: (event, pod) =>
       (event.kind === "device" && (!event.claim || uses(pod, event.claim))) ||
+      // It may have been about to get devices, and have failed to.
+      (event.kind === "pod-deleted" && (event.pod.pod.spec?.resourceClaims?.length ?? 0) > 0) ||
       event.kind === "node-added" ||
       (event.kind === "node-changed" && event.changed.has("labels")),
   };
