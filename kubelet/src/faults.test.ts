@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import type { Pod, PodSpec } from "@coracle/shared/api/generated/core-v1.ts";
 import { expect, test } from "vitest";
+import { noPodCgroups } from "./cgroups/pod-cgroups.ts";
 import { LABEL, nodeLabels } from "./container/names.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import type { ContainerSpec, Runtime } from "./runtime/runtime.ts";
 import { createHarness, NAMESPACE } from "./testing/harness.ts";
 
 /** A call that never comes back: where the process was killed. */
@@ -206,4 +207,23 @@ test("an image that cannot be looked up for a moment holds its pod up, and nothi
   node.run("p", { containers: [{ name: "main", image: "app:1" }] });
   await node.client.until(NAMESPACE, "p", ready);
   expect(failures).toBeLessThan(0);
+});
+
+test("where no control group can be made around a pod, it runs, and each container has the pod's limits", async () => {
+  const cgroups = { ...noPodCgroups, set: () => Promise.reject(new Error("read-only file system")) };
+  const runtime = createFakeRuntime();
+  const made: ContainerSpec[] = [];
+  const createContainer: Runtime["createContainer"] = (wanted) => {
+    made.push(wanted);
+    return runtime.createContainer(wanted);
+  };
+  await using node = await createHarness({
+    runtime: { ...runtime, createContainer },
+    hollow: true,
+    cgroups,
+  });
+  const resources = { limits: { memory: "64Mi" } };
+  node.run("p", { containers: [{ name: "main", image: "app:1" }], resources });
+  await node.client.until(NAMESPACE, "p", ready);
+  expect(made.map((c) => [c.cgroup, c.resources.memoryBytes])).toEqual([[undefined, 64 * 2 ** 20]]);
 });

@@ -108,12 +108,17 @@ async function removeSandboxes(run: PodRun): Promise<void> {
   }
 }
 
-/** The group around the containers of a pod that asks for something as a whole. */
+/** The group around the containers of a pod that asks for something as a whole. Where none can be made, each container has the limits. */
 async function makeGroup(run: PodRun): Promise<string | undefined> {
   const resources = podGroupResources(run.pod);
   if (!resources) return undefined;
   run.given = run.pod.spec?.resources;
-  return run.ctx.cgroups.set(run.uid, resources);
+  try {
+    return await run.ctx.cgroups.set(run.uid, resources);
+  } catch (error) {
+    run.ctx.log.warn({ err: error, pod: run.pod.metadata.name }, "no control group for a pod");
+    return undefined;
+  }
 }
 
 async function create(run: PodRun, spec: SandboxSpec): Promise<string> {

@@ -7,7 +7,7 @@ import type { Pod, PodSpec, Service } from "@coracle/shared/api/generated/core-v
 import { pods as podResource } from "@coracle/shared/api/resources.ts";
 import { createLogger } from "@coracle/shared/log.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
-import { noPodCgroups } from "../cgroups/pod-cgroups.ts";
+import { noPodCgroups, type PodCgroups } from "../cgroups/pod-cgroups.ts";
 import { readConfig } from "../config.ts";
 import { LABEL } from "../container/names.ts";
 import { openClaimRecords } from "../devices/claims.ts";
@@ -48,6 +48,7 @@ export interface HarnessOptions {
   readonly services?: readonly Service[] | undefined;
   readonly now?: (() => number) | undefined;
   readonly admit?: KubeletParts["admit"] | undefined;
+  readonly cgroups?: PodCgroups | undefined;
   /** Without a file system of containers: the fake engine. */
   readonly hollow?: boolean | undefined;
 }
@@ -91,7 +92,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
           void events.push({ pod: object.metadata.name ?? "", type, reason, message }),
         flush: () => Promise.resolve(),
       },
-      cgroups: noPodCgroups,
+      cgroups: options.cgroups ?? noPodCgroups,
       handlers: { classOf: () => undefined, known: [] },
       services: () => options.services ?? [],
       admit: options.admit ?? (() => undefined),
