@@ -34,7 +34,8 @@ const hasAnti = (p: PodInfo): boolean => p.requiredAntiAffinity.length > 0;
 const hasAny = (p: PodInfo): boolean =>
   hasAnti(p) || p.requiredAffinity.length + p.preferredAffinity.length + p.preferredAntiAffinity.length > 0;
 
-export function createCluster(): Cluster {
+/** @param onRoom hears of a pod that no longer keeps free the node it was promised, and has not taken it: others may fit there */
+export function createCluster(onRoom: (info: PodInfo) => void = () => undefined): Cluster {
   const byName = new Map<string, NodeInfo>();
   let ordered: NodeInfo[] | undefined;
   const placed = new Map<string, { info: PodInfo; nodeName: string; assumed: boolean }>();
@@ -73,6 +74,12 @@ export function createCluster(): Cluster {
     addPod(node, info);
     reclassify(node, info);
   };
+  const endPromise = (uid: string, takenNode?: string): void => {
+    const found = nominated.get(uid);
+    if (!found) return;
+    nominated.delete(uid);
+    if (found.nodeName !== takenNode) onRoom(found.info);
+  };
 
   return {
     get nodes() {
@@ -103,21 +110,24 @@ export function createCluster(): Cluster {
       const nodeName = pod.spec?.nodeName;
       if (isTerminal(pod)) take(uid);
       else if (nodeName) put(podInfo(pod), nodeName, false);
-      if (nodeName || isTerminal(pod)) nominated.delete(uid);
+      if (nodeName || isTerminal(pod)) endPromise(uid, nodeName);
     },
     removePod(uid) {
       take(uid);
-      nominated.delete(uid);
+      endPromise(uid);
     },
     assume(info, nodeName) {
       put(info, nodeName, true);
-      nominated.delete(info.uid);
+      endPromise(info.uid, nodeName);
     },
     forget(uid) {
       if (placed.get(uid)?.assumed) take(uid);
     },
     isAssumed: (uid) => placed.get(uid)?.assumed === true,
-    nominate: (info, nodeName) => void nominated.set(info.uid, { info, nodeName }),
-    clearNomination: (uid) => void nominated.delete(uid),
+    nominate(info, nodeName) {
+      endPromise(info.uid, nodeName);
+      nominated.set(info.uid, { info, nodeName });
+    },
+    clearNomination: (uid) => endPromise(uid),
   };
 }

@@ -40,7 +40,8 @@ const staleCheckMs = 30_000;
 /** Watches pods and nodes from now on; places pods once {@link start} is called. */
 export function createScheduler(options: SchedulerOptions) {
   const { client, informers, log, signal, now = Date.now, name = "default-scheduler" } = options;
-  const cluster = createCluster();
+  // To those that wait for room it is as if the pod had been there and went.
+  const cluster = createCluster((info) => queue.onEvent({ kind: "pod-deleted", pod: info }));
   const namespaceCache = informers.for(namespaces);
   const budgets = informers.for(podDisruptionBudgets);
   const volumes = createVolumeAccess(client, informers, () => queue.onEvent({ kind: "volume" }));
