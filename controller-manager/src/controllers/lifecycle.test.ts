@@ -128,6 +128,24 @@ test("an owner in another namespace is none, and an owner nobody can look for is
   expect(kept.metadata.deletionTimestamp).toBeUndefined();
 });
 
+test("a wrong reference to an owner says nothing about the right ones", async () => {
+  await using h = await startHarness({ controllers: [], loops: [garbageCollector()] });
+  const owner = await h.client.create(configMaps, { metadata: cm("owner") });
+  const reference = { apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid ?? "" };
+  const another = { ...reference, name: "no-such", uid: "11111111-2222-3333-4444-555555555555" };
+  const create = (name: string, ...ownerReferences: (typeof reference)[]) =>
+    h.client.create(configMaps, { metadata: { ...cm(name), ownerReferences } });
+  await create("wrong", { ...reference, name: "misnamed" }, another);
+  await h.eventually("the wrong one is gone", () => gone(h.client.get(configMaps, cm("wrong"))));
+  // The owner that is missing makes sure that the other one is looked at.
+  await create("right", reference, another);
+  const kept = await h.eventually("only the right owner is left", async () => {
+    const { metadata } = await h.client.get(configMaps, cm("right"));
+    return metadata.ownerReferences?.length === 1 && metadata;
+  });
+  expect(kept.ownerReferences?.[0]?.uid).toBe(owner.metadata.uid);
+});
+
 test("a deleted namespace is emptied and goes; while content stays its conditions say what", async () => {
   await using h = await startHarness({ controllers: [namespaceController()] });
   await h.client.create(namespaces, { metadata: { name: "doomed" } });

@@ -12,7 +12,7 @@ export interface Collector {
   readonly graph: Graph;
   /** The resource of a kind; throws while the kind is unknown, since an unknown owner is not an absent one. */
   resourceOf(apiVersion: string, kind: string): Promise<Resource<KubeObject>>;
-  /** Owners that were looked for and not found. */
+  /** Owners that were looked for and not found, as a namespace and a whole reference: another one to the same uid may be right. */
   readonly absent: { has(key: string): boolean; add(key: string): void };
   again(uid: string): void;
 }
@@ -56,7 +56,7 @@ async function verifyVirtual(c: Collector, node: GraphNode): Promise<void> {
   const object = await live(c, { resource, namespace: node.namespace, name: node.reference.name });
   // If it does exist its informer is about to show it.
   if (object?.metadata.uid === node.uid) return;
-  c.graph.remove(node.uid);
+  c.graph.missed(node.uid);
 }
 
 /** Foreground deletion ends when no dependent blocks it any more. */
@@ -85,7 +85,7 @@ interface Classified {
 async function classify(c: Collector, at: Coordinates, object: KubeObject): Promise<Classified | undefined> {
   const result: Classified = { solid: [], dangling: [], waiting: [] };
   for (const ref of object.metadata.ownerReferences ?? []) {
-    const key = `${at.namespace}/${ref.uid}`;
+    const key = [at.namespace, ref.apiVersion, ref.kind, ref.name, ref.uid].join(" ");
     if (c.absent.has(key)) {
       result.dangling.push(ref);
       continue;

@@ -37,6 +37,8 @@ export interface Graph {
   get(uid: string): GraphNode | undefined;
   upsert(resource: Resource<KubeObject>, object: KubeObject): void;
   remove(uid: string): void;
+  /** One that is known from a reference only does not exist as that says: its dependents are to be looked at. */
+  missed(uid: string): void;
   /** Dependents that must be gone before the node may. */
   blocking(node: GraphNode): GraphNode[];
   dependentsOf(node: GraphNode): GraphNode[];
@@ -131,6 +133,11 @@ export function createGraph(events: GraphEvents): Graph {
       nodes.delete(uid);
       for (const ref of node.owners) unlink(node, ref);
       for (const dependent of node.dependents) events.attemptDelete(dependent);
+    },
+    missed(uid) {
+      const node = nodes.get(uid);
+      // It stays while it has dependents: the reference may be wrong, and the owner come after those that name it rightly.
+      if (node?.virtual) for (const dependent of node.dependents) events.attemptDelete(dependent);
     },
     blocking: (node) =>
       nodesOf(node.dependents).filter((d) =>
