@@ -4,6 +4,7 @@ import type { Informer } from "@coracle/shared/informer/informer.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import { keyOf } from "@coracle/shared/meta/object.ts";
 import type { Backend, FragmentChange } from "./backends/backend.ts";
+import { createClaims } from "./claims.ts";
 import type { NodeView } from "./endpoints.ts";
 import { emptyFragment, fragmentFor, type Fragment, type UdpFlows } from "./rules.ts";
 
@@ -26,6 +27,12 @@ export interface SyncOptions {
   readonly lookMs?: number | undefined;
   /** After each successful write, with the Services it concerned. */
   readonly onSynced: (keys: Iterable<string>) => void;
+}
+
+interface Computed {
+  readonly fragment: Fragment;
+  /** Endpoints' addresses on this node. */
+  readonly local: readonly string[];
 }
 
 /** The Service an EndpointSlice belongs to, as a key; undefined for a slice of nobody. */
@@ -60,6 +67,7 @@ function* changedFlows(before: UdpFlows, after: UdpFlows): Generator<[string, Re
 export function startSync(options: SyncOptions): () => void {
   const { services, slices, backend, log, signal } = options;
   const dirty = new Set<string>();
+  const claims = createClaims();
   const current = new Map<string, Fragment>();
   const localOf = new Map<string, readonly string[]>();
   /** How many Services use an address, so that it is removed with the last. */
@@ -78,7 +86,7 @@ export function startSync(options: SyncOptions): () => void {
     zone: options.nodes.get(options.nodeName)?.metadata.labels?.["topology.kubernetes.io/zone"] ?? "",
   });
 
-  const compute = (key: string, node: NodeView): { fragment: Fragment; local: string[] } => {
+  const compute = (key: string, node: NodeView): Computed => {
     const service = services.get(key);
     if (!service) return { fragment: emptyFragment, local: [] };
     const own = slices.byIndex("service", key);
@@ -87,6 +95,23 @@ export function startSync(options: SyncOptions): () => void {
       local: localAddresses(own, options.nodeName),
     };
   };
+
+  /** Those Services, and others that gain or lose an address by them. */
+  function* computeAll(keys: Iterable<string>, node: NodeView): Generator<[string, Computed]> {
+    const wanted = new Map<string, Computed>();
+    const left = new Set(keys);
+    for (const key of left) {
+      const computed = compute(key, node);
+      wanted.set(key, computed);
+      // What is added to a set while it is walked is walked too.
+      for (const other of claims.claim(key, services.get(key), computed.fragment)) left.add(other);
+    }
+    for (const [key, { fragment, local }] of wanted) {
+      const granted = claims.granted(key, fragment);
+      if (granted !== fragment) log.warn({ service: key }, "an address of this Service is another one's");
+      yield [key, { fragment: granted, local }];
+    }
+  }
 
   const count = (addresses: readonly string[], by: 1 | -1, edges: Set<string>): void => {
     for (const address of addresses) {
@@ -100,11 +125,10 @@ export function startSync(options: SyncOptions): () => void {
   async function writeAll(): Promise<void> {
     const node = view();
     current.clear();
+    claims.clear();
     localOf.clear();
     localUses.clear();
-    for (const service of services.list()) {
-      const key = keyOf(service);
-      const { fragment, local } = compute(key, node);
+    for (const [key, { fragment, local }] of computeAll([...services.list()].map(keyOf), node)) {
       current.set(key, fragment);
       localOf.set(key, local);
       count(local, 1, new Set());
@@ -121,9 +145,8 @@ export function startSync(options: SyncOptions): () => void {
     const had = new Set(localUses.keys());
     const touched = new Set<string>();
     const flows = new Map<string, ReadonlySet<string>>();
-    for (const key of keys) {
+    for (const [key, { fragment: after, local }] of computeAll(keys, node)) {
       const before = current.get(key) ?? emptyFragment;
-      const { fragment: after, local } = compute(key, node);
       changes.push({ before, after });
       for (const [flow, allowed] of changedFlows(before.udpFlows, after.udpFlows)) flows.set(flow, allowed);
       count(local, 1, touched);
