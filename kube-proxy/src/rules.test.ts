@@ -221,14 +221,20 @@ const anyFragment = fc
     ),
   );
 
-test("an address of any kind that leads to no endpoint is refused in the filter chains", () => {
-  const none = fragmentFor(service({ externalIPs: ["192.0.2.7"] }), [], options);
-  const commands = transaction([{ before: emptyFragment, after: none }]).filter((c) => c.includes("refused"));
-  expect(commands.map((c) => /\{ (.*) \}/.exec(c)?.[1])).toEqual([
-    "10.96.0.7 . tcp . 80 : goto say-no",
-    "192.0.2.7 . tcp . 80 : goto say-no",
-  ]);
-});
+test.each(["Cluster", "Local"])(
+  "an address of any kind that leads to no endpoint is refused in the filter chains (%s)",
+  (policy) => {
+    const spec = { externalIPs: ["192.0.2.7"], externalTrafficPolicy: policy };
+    const none = fragmentFor(service(spec), [], options);
+    const commands = transaction([{ before: emptyFragment, after: none }]).filter((c) =>
+      c.includes("refused"),
+    );
+    expect(commands.map((c) => /\{ (.*) \}/.exec(c)?.[1])).toEqual([
+      "10.96.0.7 . tcp . 80 : goto say-no",
+      "192.0.2.7 . tcp . 80 : goto say-no",
+    ]);
+  },
+);
 
 test("any sequence of updates leaves what the last state alone would make, and never breaks a reference", () => {
   fc.assert(

@@ -191,15 +191,13 @@ function external(
   options: RuleOptions,
 ): string {
   const masquerade = `meta mark set meta mark | ${masqueradeMark}`;
-  if (service.spec?.externalTrafficPolicy !== "Local") return balance(context, "ext", cluster, [masquerade]);
+  if (service.spec?.externalTrafficPolicy !== "Local" || cluster.length + local.length === 0)
+    return balance(context, "ext", cluster, [masquerade]);
   // The cluster's own pods and nodes may use the address as if it were the cluster address.
   const own = balance(context, "own", cluster, [`ip saddr != ${options.podCidr} ${masquerade}`]);
   const name = `ext-${context.suffix}`;
   const shortCuts = [`ip saddr ${options.podCidr} goto ${own}`, `fib saddr type local goto ${own}`];
-  const rest =
-    local.length > 0
-      ? `goto ${balance(context, "loc", local, [])}`
-      : `goto ${cluster.length > 0 ? dropChain : rejectChain}`;
+  const rest = `goto ${local.length > 0 ? balance(context, "loc", local, []) : dropChain}`;
   context.builder.chains.set(name, [...shortCuts, rest]);
   return name;
 }
