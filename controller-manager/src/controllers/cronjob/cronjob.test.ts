@@ -51,7 +51,18 @@ test("a hundred missed times are said to be too many; nonsense is refused", () =
   expect(() => parseSchedule(cron("* * * * *", { timeZone: "Mars/Base" }))).toThrow(
     "unknown time zone Mars/Base",
   );
-  expect(due(cron("@every 1m"), "2026-11-23T10:03:00Z").at).toBe(time("2026-11-23T10:02:30Z"));
+});
+
+test("an interval goes on from its last time, whenever somebody looks", () => {
+  expect(due(cron("@every 1m"), "2026-11-23T10:03:00Z")).toMatchObject({
+    at: time("2026-11-23T10:02:30Z"),
+    next: time("2026-11-23T10:03:30Z"),
+  });
+  const done = cron("@every 1h", {}, { lastScheduleTime: "2026-11-23T11:00:30Z" });
+  expect(due(done, "2026-11-23T11:40:00Z")).toMatchObject({
+    at: undefined,
+    next: time("2026-11-23T12:00:30Z"),
+  });
 });
 
 test.each([

@@ -124,10 +124,11 @@ const MANY = 100;
 export function dueAt(cronJob: CronJob, schedule: Schedule, now: number): Due {
   const created = Date.parse(cronJob.metadata.creationTimestamp ?? "") || now;
   const last = cronJob.status?.lastScheduleTime;
-  let earliest = last === undefined ? created : Date.parse(last);
+  const since = last === undefined ? created : Date.parse(last);
   const deadline = cronJob.spec.startingDeadlineSeconds;
-  if (deadline !== undefined) earliest = Math.max(earliest, now - deadline * 1000);
-  const next = schedule.next(now);
+  const earliest = deadline === undefined ? since : Math.max(since, now - deadline * 1000);
+  // An interval goes on from its last time, whenever somebody looks.
+  const next = schedule.next(since > now ? now : (schedule.last(since, now) ?? since));
   if (earliest > now) return { at: undefined, tooMany: false, next };
   let missed = 0;
   for (let t = schedule.next(earliest); t !== undefined && t <= now && missed <= MANY; t = schedule.next(t))
