@@ -34,6 +34,8 @@ export function strays(informer: Informer<Pod>, key: string, job: Job | undefine
   const selector = job && selectorFromObject(job.spec?.selector);
   return informer.byIndex("tracked-by", key).filter((pod) => {
     const ref = controllerOf(pod);
-    return ref ? ref.uid !== job?.metadata.uid : selector?.matches(pod.metadata.labels) !== true;
+    if (ref) return ref.uid !== job?.metadata.uid;
+    // Nobody adopts what is on its way out.
+    return pod.metadata.deletionTimestamp !== undefined || selector?.matches(pod.metadata.labels) !== true;
   });
 }
