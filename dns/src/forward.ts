@@ -17,6 +17,9 @@ export const nameservers = (text: string): string[] =>
 export const systemNameservers = (file = "/etc/resolv.conf"): string[] =>
   nameservers(readFileSync(file, "utf8"));
 
+const unreadable = (server: string, cause: unknown): Error =>
+  new Error(`${server} sent what cannot be read`, { cause });
+
 function askUdp(server: string, port: number, query: DecodedPacket): Promise<DecodedPacket> {
   return new Promise((resolve, reject) => {
     const id = randomInt(65536);
@@ -31,8 +34,12 @@ function askUdp(server: string, port: number, query: DecodedPacket): Promise<Dec
     const timer = setTimeout(() => finish(new Error(`${server} did not answer`)), attemptMs);
     socket.on("error", (error) => finish(error));
     socket.on("message", (message) => {
-      const answer = dnsPacket.decode(message);
-      if (answer.id === id) finish(undefined, answer);
+      try {
+        const answer = dnsPacket.decode(message);
+        if (answer.id === id) finish(undefined, answer);
+      } catch (error) {
+        finish(unreadable(server, error));
+      }
     });
     socket.connect(port, server, () =>
       socket.send(dnsPacket.encode({ ...query, id, type: "query", flags: dnsPacket.RECURSION_DESIRED })),
@@ -58,7 +65,11 @@ function askTcp(server: string, port: number, query: DecodedPacket): Promise<Dec
       parts.push(part);
       const all = Buffer.concat(parts);
       if (all.length < 2 || all.length < 2 + all.readUInt16BE(0)) return;
-      resolve(dnsPacket.streamDecode(all) as DecodedPacket);
+      try {
+        resolve(dnsPacket.streamDecode(all) as DecodedPacket);
+      } catch (error) {
+        reject(unreadable(server, error));
+      }
       socket.destroy();
     });
     socket.on("timeout", () => socket.destroy(new Error(`${server} did not answer`)));

@@ -178,6 +178,48 @@ test("an answer is kept for its time, that there is none for its zone's, and a f
   expect(keptFor({ flags: 2 })).toBe(0);
 });
 
+test("what a resolver outside says and nobody can read is a failure of that question only", async () => {
+  const garbage = createSocket("udp4");
+  garbage.on("message", (_, peer) => garbage.send(Buffer.from([0, 1, 2]), peer.port, peer.address));
+  await new Promise<void>((resolve) => garbage.bind(0, "127.0.0.1", resolve));
+  const forward = createForwarder(["127.0.0.1"], { port: garbage.address().port });
+  const query = dnsPacket.decode(
+    dnsPacket.encode({ type: "query", id: 1, questions: [{ name: "a.example", type: "A" }] }),
+  );
+  await expect(forward(query)).rejects.toThrow("sent what cannot be read");
+  garbage.close();
+});
+
+test("an answer that cannot be written harms no other one", async () => {
+  const broken = await serveDns(
+    0,
+    "127.0.0.1",
+    (query) =>
+      Promise.resolve({
+        type: "response",
+        id: query.id ?? 0,
+        answers: [
+          { type: "A", name: query.questions?.[0]?.name ?? "", data: undefined as unknown as string },
+        ],
+      }),
+    log,
+    stop.signal,
+  );
+  const query = dnsPacket.streamEncode({
+    type: "query",
+    id: 1,
+    questions: [{ name: "a.example", type: "A" }],
+  });
+  const socket = connect(broken, "127.0.0.1");
+  socket.write(query);
+  const datagrams = createSocket("udp4");
+  datagrams.send(query.subarray(2), broken, "127.0.0.1");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.destroy();
+  datagrams.close();
+  expect(await askUdp("Web.shop.svc.cluster.LOCAL")).toMatchObject({ rcode: "NOERROR" });
+});
+
 test("resolv.conf names the resolvers", () => {
   expect(
     nameservers("search a b\nnameserver 10.0.0.1\n# nameserver 1.1.1.1\n nameserver  10.0.0.2\n"),

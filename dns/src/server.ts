@@ -87,6 +87,8 @@ export async function serveDns(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
+  /** An answer that cannot be written, or a sender that cannot be written to, harms nobody else. */
+  const unsaid = (error: unknown): void => log.debug({ err: error }, "answer not sent");
   const tcp = createServer((socket) => {
     let pending = Buffer.alloc(0);
     socket.setTimeout(idleMs, () => socket.destroy());
@@ -97,9 +99,9 @@ export async function serveDns(
         const end = 2 + pending.readUInt16BE(0);
         const message = pending.subarray(2, end);
         pending = pending.subarray(end);
-        void answer(message, resolve, log).then(
-          (done) => done && !socket.destroyed && socket.write(dnsPacket.streamEncode(done.response)),
-        );
+        answer(message, resolve, log)
+          .then((done) => done && !socket.destroyed && socket.write(dnsPacket.streamEncode(done.response)))
+          .catch(unsaid);
       }
     });
   });
@@ -109,10 +111,12 @@ export async function serveDns(
 
   const udp = createSocket(host.includes(":") ? "udp6" : "udp4");
   udp.on("message", (message, peer) => {
-    void answer(message, resolve, log).then(
-      (done) =>
-        done && !signal.aborted && udp.send(fitDatagram(done.query, done.response), peer.port, peer.address),
-    );
+    answer(message, resolve, log)
+      .then((done) => {
+        if (done && !signal.aborted)
+          udp.send(fitDatagram(done.query, done.response), peer.port, peer.address);
+      })
+      .catch(unsaid);
   });
   udp.bind(bound, host);
   await once(udp, "listening");
