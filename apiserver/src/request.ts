@@ -28,6 +28,8 @@ export interface ApiRequest {
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of a proxied answer: the one header that cannot be joined when it is repeated. */
+  readonly cookies?: readonly string[] | undefined;
   /** A stream is a watch or a log: each chunk is flushed at once; ending the iteration ends the response. */
   readonly body: Uint8Array | string | AsyncIterable<Uint8Array | string>;
   /** Aborted when a stream is over because its client does not read: it gets a moment more, not the connection for ever. */

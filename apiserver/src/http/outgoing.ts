@@ -21,7 +21,8 @@ export async function send(
     await sendWhole(incoming, outgoing, response, body);
     return;
   }
-  outgoing.writeHead(response.status, response.headers);
+  const { headers, cookies } = response;
+  outgoing.writeHead(response.status, cookies ? { ...headers, "set-cookie": [...cookies] } : headers);
   outgoing.flushHeaders();
   const stop = cutWhenOverdue(outgoing, response.overdue);
   try {

@@ -73,6 +73,17 @@ it("a simple server may end its lines as a script does", async () => {
   server.close();
 });
 
+it("cookies are not joined", async () => {
+  const cookies = ["a=1; Expires=Sun, 29 Nov 2026 00:00:00 GMT", "b=2"];
+  using server = await serving((_request, response) => {
+    response.setHeader("set-cookie", cookies).end();
+  });
+  const request = requestOf({ method: "GET", path: "/", headers: {} });
+  const answer = await forwardHttp(request, { target, session: sessionTo(server.port), path: "/" });
+  expect(answer.cookies).toEqual(cookies);
+  expect(answer.headers["set-cookie"]).toBeUndefined();
+});
+
 it("a packed page that breaks off is an error, not a page without an end", async () => {
   using server = await serving((_request, response) => {
     const page = gzipSync("<html>".repeat(1_000));

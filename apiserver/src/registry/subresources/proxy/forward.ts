@@ -128,9 +128,10 @@ function respond(
 ): ApiResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined && !notForwarded.has(name) && !corsHeaders.test(name))
-      headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    if (typeof value === "string" && !notForwarded.has(name) && !corsHeaders.test(name))
+      headers[name] = value;
   }
+  const cookies = incoming.headers["set-cookie"];
   const links: LinkContext = {
     prefix: prefixOf(request, path),
     hosts: [hostOf(request, target), target.host],
@@ -143,10 +144,10 @@ function respond(
     if (plain) {
       delete headers["content-encoding"];
       delete headers["content-length"];
-      return { status, headers, body: relay(rewriteHtml(plain, links), session) };
+      return { status, headers, cookies, body: relay(rewriteHtml(plain, links), session) };
     }
   }
-  return { status, headers, body: relay(incoming, session) };
+  return { status, headers, cookies, body: relay(incoming, session) };
 }
 
 const isHtml = (headers: Readonly<Record<string, string>>): boolean =>
