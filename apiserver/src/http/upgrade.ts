@@ -1,7 +1,6 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceUnavailable } from "@coracle/shared/errors.ts";
 import { denied } from "../authz/denied.ts";
@@ -17,6 +16,7 @@ import { refuseUpgrade, wantsSpdy, wantsWebSocket, type UpgradeRequest } from ".
 import { readOverWebSocket, watchOverWebSocket } from "../streams/websocket-reading.ts";
 import type { ApiResponse } from "../request.ts";
 import { apiRequest } from "./incoming.ts";
+import { join } from "./join.ts";
 import { cutWhenOverdue, send } from "./outgoing.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { parseRequestInfo } from "./request-info.ts";
@@ -126,8 +126,7 @@ async function joinProxied(registry: Registry, call: Call, { upgrade, started }:
   socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headerLines(accepted.rawHeaders)}\r\n`);
   socket.write(upgraded.head);
   far.write(head);
-  // Either side's end is the end of both, with or without an error.
-  await Promise.allSettled([pipeline(socket, far), pipeline(far, socket)]);
+  await join(socket, far);
   return switched;
 }
 
