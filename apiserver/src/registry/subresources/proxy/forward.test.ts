@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import type { DuplexChannels, Received } from "@coracle/shared/bus/stream.ts";
 import { expect, it } from "vitest";
 import { requestOf } from "../../../testing/in-process.ts";
-import { forwardHttp } from "./forward.ts";
+import { forwardHttp, forwardUpgrade } from "./forward.ts";
 
 /** A session whose far end is a connection to this port, as a kubelet makes it. */
 function sessionTo(port: number): DuplexChannels {
@@ -97,4 +97,31 @@ it("a packed page that breaks off is an error, not a page without an end", async
   const request = requestOf({ method: "GET", path: "/", headers: {} });
   const answer = await forwardHttp(request, { target, session: sessionTo(server.port), path: "/" });
   await expect(Array.fromAsync(answer.body as AsyncIterable<Uint8Array>)).rejects.toThrow();
+});
+
+it("a connection that left HTTP may break off while nobody looks", async () => {
+  const server = createTcpServer((socket) =>
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    ),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const broken = Promise.withResolvers<never>();
+  const session = sessionTo((server.address() as AddressInfo).port);
+  const receive = async function* (): AsyncGenerator<Received> {
+    const messages = session.receive()[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await Promise.race([messages.next(), broken.promise]);
+      if (next.done) return;
+      yield next.value;
+    }
+  };
+  const request = requestOf({ method: "GET", path: "/", headers: { upgrade: "websocket" } });
+  const upgraded = await forwardUpgrade(request, { target, session: { ...session, receive }, path: "/" });
+  if (!("accepted" in upgraded)) throw new Error("refused");
+  const closed = new Promise((resolve) => upgraded.socket.once("close", resolve));
+  upgraded.socket.resume();
+  broken.reject(new Error("the request was aborted"));
+  await closed;
+  server.close();
 });

@@ -85,6 +85,8 @@ function startRequest(
   const raw = socketOver(session);
   const socket = target.scheme === "https" ? tlsConnect({ socket: raw, rejectUnauthorized: false }) : raw;
   if (socket !== raw) raw.on("error", (error) => socket.destroy(error));
+  // HTTP lets go of it when the target takes the upgrade: until somebody else looks, its end must not be everybody's.
+  socket.on("error", () => undefined);
   const query = request.rawQuery ?? request.query.toString();
   return httpRequest({
     method: request.method,
