@@ -48,9 +48,9 @@ ${head("over", "restartPolicy: Never")}
   volumes: [{ name: v, emptyDir: {} }]
   initContainers: [{ name: first, ${box}, args: ["echo init >> /v/log"], volumeMounts: [{ name: v, mountPath: /v }] }]
   containers:
-    - { name: main, ${box}, args: ["test -f /v/again && { cat /v/log; exit 0; }; touch /v/again; exit 42"], volumeMounts: [{ name: v, mountPath: /v }],
+    - { name: main, ${box}, args: ["test -f /v/again && { cat /v/log; exit 0; }; until test -f /v/other; do sleep 0.1; done; touch /v/again; exit 42"], volumeMounts: [{ name: v, mountPath: /v }],
         restartPolicy: Never, restartPolicyRules: [{ action: RestartAllContainers, exitCodes: { operator: In, values: [42] } }] }
-    - { name: other, ${box}, args: ["${idle}"] }
+    - { name: other, ${box}, args: ["touch /v/other; ${idle}"], volumeMounts: [{ name: v, mountPath: /v }] }
 ${head("hooked")}
   containers:
     - { name: main, ${box}, args: ["${idle}"], lifecycle: { postStart: { exec: { command: [sh, -c, "echo s3cr3t; exit 5"] } } } }
