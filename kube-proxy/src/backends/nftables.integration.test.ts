@@ -28,6 +28,12 @@ function nft(commands: string, ...flags: string[]): Promise<string> {
   });
 }
 
+/** What the kernel has for itself of the machine's memory, in kB: sets are no process's. */
+async function unreclaimable(): Promise<number> {
+  const { stdout } = await promisify(execFile)("docker", ["exec", container, "cat", "/proc/meminfo"]);
+  return Number(/SUnreclaim:\s+(\d+)/.exec(stdout)?.[1]);
+}
+
 const port = (more: Partial<ServicePort> = {}): ServicePort => ({
   name: "http",
   protocol: "TCP",
@@ -55,7 +61,11 @@ function fragment(made: Service, ...nodes: string[]): Fragment {
   const slice = {
     metadata: { name: "s" },
     addressType: "IPv4",
-    endpoints: nodes.map((nodeName, i) => ({ addresses: [`10.244.1.${i + 1}`], nodeName, conditions: {} })),
+    endpoints: nodes.map((nodeName, i) => ({
+      addresses: [`10.244.${1 + (i >> 8)}.${i % 256}`],
+      nodeName,
+      conditions: {},
+    })),
     ports:
       made.spec?.ports?.map((p) => ({ name: p.name ?? "", protocol: p.protocol ?? "", port: 65_535 })) ?? [],
   };
@@ -124,9 +134,24 @@ test("the kernel takes every kind of rules, their changes and their end", async 
   await backend.apply(unmade, none);
   expect(await nft(`list map ${table} services\n`)).not.toContain("goto");
   await backend.replace(before, []);
+  await nft(`flush table ${table}\n`);
+  expect(await backend.isIntact()).toBe(false);
+  await backend.replace(before, []);
+  expect(await backend.isIntact()).toBe(true);
   await nft("flush ruleset\n");
   expect(await backend.isIntact()).toBe(false);
   await backend.replace(before, []);
   await backend.cleanUp();
   expect(await backend.isIntact()).toBe(false);
+});
+
+test("a thousand endpoints with session affinity are taken without a gigabyte of the kernel's memory", async () => {
+  const backend = createNftablesBackend({ serviceCidr: "10.96.0.0/16", run: nft });
+  await backend.replace([], []);
+  const many = fragment(service({ ...sticky, ports: [port()] }), ...Array<string>(1_000).fill("here"));
+  const before = await unreclaimable();
+  await backend.apply([{ before: emptyFragment, after: many }], { added: [], removed: [] });
+  // Each set with a table for 65,535 clients of its own made a gigabyte.
+  expect((await unreclaimable()) - before).toBeLessThan(300_000);
+  await backend.cleanUp();
 });

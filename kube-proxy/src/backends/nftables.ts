@@ -148,6 +148,19 @@ export function nft(commands: string, signal?: AbortSignal): Promise<string> {
   });
 }
 
+/**
+ * Whether the table is there with its rules. `flush table` leaves chains and maps, and takes the rules of all chains at once: the few
+ * that do not depend on any Service stand for all.
+ */
+async function isIntact(run: (commands: string) => Promise<string>): Promise<boolean> {
+  try {
+    return (await run(`list chain ${table} nat-prerouting\n`)).includes("jump lookup");
+  } catch (error) {
+    if (/No such file or directory/.test(String(error))) return false;
+    throw error;
+  }
+}
+
 export function createNftablesBackend(options: {
   readonly serviceCidr: string;
   readonly run?: (commands: string) => Promise<string>;
@@ -167,7 +180,7 @@ export function createNftablesBackend(options: {
       ];
       if (commands.length > 0) await run(`${commands.join("\n")}\n`);
     },
-    isIntact: async () => (await run("list tables ip\n")).split("\n").includes(`table ${table}`),
+    isIntact: () => isIntact(run),
     async cleanUp() {
       await run(`add table ${table}\ndelete table ${table}\n`);
     },
