@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Service } from "@coracle/shared/api/generated/core-v1.ts";
-import { endpoints, endpointSlices, pods, services } from "@coracle/shared/api/resources.ts";
+import { endpoints, endpointSlices, nodes, pods, services } from "@coracle/shared/api/resources.ts";
 import { NAMESPACE, startHarness, type Harness } from "../testing/harness.ts";
 import { endpointsController } from "./endpoints.ts";
 import { endpointSliceController } from "./endpointslice/endpointslice.ts";
@@ -91,4 +91,26 @@ test("pods that are not ready are told apart, and wanted when the Service publis
     const [s] = await h.list(endpointSlices);
     return s?.endpoints?.[0]?.conditions?.ready;
   });
+});
+
+test("a node that moves to another zone takes its endpoints there at once", async () => {
+  await using h = await start();
+  const zone = "topology.kubernetes.io/zone";
+  const node = await h.client.create(nodes, { metadata: { name: "here", labels: { [zone]: "a" } } });
+  await h.client.create(services, service({ trafficDistribution: "PreferSameZone" }));
+  await h.client.create(pods, {
+    metadata: { name: "a", namespace: NAMESPACE, labels: { app: "web" } },
+    spec: {
+      nodeName: "here",
+      containers: [{ name: "c", image: "nginx", ports: [{ name: "http", containerPort: 80 }] }],
+    },
+  });
+  const inZone = (name: string): Promise<unknown> =>
+    h.eventually(`an endpoint in ${name}`, async () => {
+      const [endpoint] = (await h.list(endpointSlices))[0]?.endpoints ?? [];
+      return endpoint?.zone === name && endpoint.hints?.forZones?.[0]?.name === name;
+    });
+  await inZone("a");
+  await h.client.update(nodes, { ...node, metadata: { ...node.metadata, labels: { [zone]: "b" } } });
+  await inZone("b");
 });

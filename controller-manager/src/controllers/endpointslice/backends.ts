@@ -48,7 +48,7 @@ export const addressesOf = (pod: Pod, family: "IPv4" | "IPv6"): string[] => {
   return known.filter((ip) => ip !== "" && ip.includes(":") === (family === "IPv6"));
 };
 
-const ZONE = "topology.kubernetes.io/zone";
+export const ZONE = "topology.kubernetes.io/zone";
 
 function hintsFor(service: Service, zone: string | undefined, node: string | undefined): Endpoint["hints"] {
   const forZones = zone === undefined ? {} : { forZones: [{ name: zone }] };

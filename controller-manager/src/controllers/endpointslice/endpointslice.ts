@@ -8,12 +8,13 @@ import {
   type Result,
 } from "@coracle/shared/controller/controller.ts";
 import { selectorFromMap } from "@coracle/shared/meta/labels.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { controllerReferenceTo } from "@coracle/shared/meta/owners.ts";
 import { createExpectations, type Expectations } from "../../expectations.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
 import { messageOf } from "../../pods/control.ts";
 import { servicesOfPod } from "../services-of-pod.ts";
-import { addressesOf, endpointOf, isBackend, isHeadless, portsIn } from "./backends.ts";
+import { addressesOf, endpointOf, isBackend, isHeadless, portsIn, ZONE } from "./backends.ts";
 import { groupByPorts } from "./plan.ts";
 import { HEADLESS, indexSlices, MANAGED_BY, observeSlices, SERVICE_NAME, writeSlices } from "./slices.ts";
 import { triggerTime } from "./trigger-time.ts";
@@ -29,7 +30,10 @@ export function endpointSliceController(): Controller {
     name: "endpointslice",
     for: services,
     owns: [endpointSlices],
-    watches: [{ resource: pods, keys: servicesOfPod }],
+    watches: [
+      { resource: pods, keys: servicesOfPod },
+      { resource: nodes, keys: servicesOnNode },
+    ],
     setup(ctx) {
       expectations = createExpectations(() => ctx.clock.now());
       indexByNamespace(ctx.informers.for(pods));
@@ -109,6 +113,20 @@ async function syncFamily(
       placeholder: true,
     },
   );
+}
+
+/** The Services with endpoints on a node whose zone is another now: the zone is written with each endpoint, and hints follow it. */
+function* servicesOnNode(
+  { metadata }: KubeObject,
+  before: KubeObject | undefined,
+  ctx: ControllerContext,
+): Iterable<string> {
+  if (before && before.metadata.labels?.[ZONE] === metadata.labels?.[ZONE]) return;
+  for (const slice of ctx.informers.for(endpointSlices).list())
+    if (slice.endpoints?.some(({ nodeName }) => nodeName === metadata.name)) {
+      const service = slice.metadata.labels?.[SERVICE_NAME];
+      if (service) yield `${slice.metadata.namespace}/${service}`;
+    }
 }
 
 const selectedPods = (ctx: ControllerContext, service: Service): Pod[] => {
