@@ -1,11 +1,34 @@
 import { rm } from "node:fs/promises";
 import { compose } from "./compose.ts";
-import { UserError } from "./exec.ts";
-import { cluster, kubeconfigPath } from "./paths.ts";
+import { output, UserError } from "./exec.ts";
+import { checkout, cluster, kubeconfigPath } from "./paths.ts";
 import { sweepAll } from "./sweep/sweep.ts";
 
+/** The folder that compose notes with each container of a project. */
+const HOME = "com.docker.compose.project.working_dir";
+
+/** The checkouts that a cluster was started from, as `docker ps` lists them, when the own one is not among them. Pure. */
+export function otherHomes(listing: string, own: string): string[] {
+  const homes = new Set(listing.split("\n").filter((home) => home !== ""));
+  return homes.has(own) ? [] : [...homes];
+}
+
+/** A shell that lacks CORACLE_CLUSTER means the cluster "coracle", which may be somebody else's. */
+async function refuseOthers(): Promise<void> {
+  const filter = `label=com.docker.compose.project=${cluster}`;
+  const format = `{{.Label "${HOME}"}}`;
+  const listing = await output("docker", ["ps", "--all", "--filter", filter, "--format", format]);
+  const homes = otherHomes(listing, checkout);
+  if (homes.length > 0)
+    throw new UserError(
+      `The cluster "${cluster}" was started from ${homes.join(", ")}, not from ${checkout}. Run ./coracle down there, ` +
+        "name your own with CORACLE_CLUSTER, or say --force.",
+    );
+}
+
 /** Removes the cluster: its containers, the pods' containers, volumes and networks. */
-export async function down(options: { keepData?: boolean }): Promise<void> {
+export async function down(options: { keepData?: boolean; force?: boolean }): Promise<void> {
+  if (options.force !== true) await refuseOthers();
   const keep = options.keepData === true;
   const code = await compose(["down", "--remove-orphans", "--timeout", "10", ...(keep ? [] : ["--volumes"])]);
   if (code !== 0) throw new UserError("docker compose down failed");

@@ -38,6 +38,7 @@ program
   .command("down")
   .description("remove the cluster with all that belongs to it")
   .option("--keep-data", "keep the volumes: the next up finds every object again")
+  .option("--force", "also a cluster that was started from another checkout")
   .action(down);
 
 program.command("status").description("show processes, nodes and pods").action(status);
