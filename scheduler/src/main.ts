@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { once } from "node:events";
 import { Gauge } from "prom-client";
 import { connectBusFromEnvironment } from "@coracle/shared/bus/connect.ts";
-import { createEventRecorder } from "@coracle/shared/client/events.ts";
+import { createSeriesRecorder } from "@coracle/shared/client/event-series.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
 import { runWithLeaderElection } from "@coracle/shared/controller/leader.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
@@ -14,7 +14,13 @@ runProcess("scheduler", async ({ log, signal, health }) => {
   health.add("bus", () => (bus.connected ? undefined : "not connected"));
   const client = createNatsClient(bus);
   const informers = createFeedInformerFactory({ bus, client, log });
-  const events = createEventRecorder({ client, component: "default-scheduler", log, signal });
+  const events = createSeriesRecorder({
+    client,
+    controller: "default-scheduler",
+    instance: `default-scheduler-${hostname()}`,
+    log,
+    signal,
+  });
   const scheduler = createScheduler({ client, informers, events, log, signal });
   new Gauge({
     name: "scheduler_pending_pods",

@@ -1,7 +1,7 @@
 import type { Pod, PodCondition } from "@coracle/shared/api/generated/core-v1.ts";
 import { pods } from "@coracle/shared/api/resources.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
-import type { EventRecorder } from "@coracle/shared/client/events.ts";
+import type { SeriesRecorder } from "@coracle/shared/client/event-series.ts";
 import { podCondition } from "@coracle/shared/meta/pods.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
 import type { PodInfo } from "./pod-info.ts";
@@ -25,7 +25,7 @@ const location = (pod: PodInfo) => ({ namespace: pod.namespace, name: pod.pod.me
 
 export function createOutcomes(
   client: Client,
-  events: EventRecorder,
+  events: SeriesRecorder,
   schedulerName: string,
   now: () => number,
 ): Outcomes {
@@ -56,10 +56,20 @@ export function createOutcomes(
         target: { kind: "Node", name: nodeName },
       };
       await client.createSubresource(pods, { namespace, name }, "binding", binding, { signal });
-      events.record(pod.pod, "Normal", "Scheduled", `Successfully assigned ${pod.key} to ${nodeName}`);
+      events.record(pod.pod, {
+        type: "Normal",
+        reason: "Scheduled",
+        action: "Binding",
+        note: `Successfully assigned ${pod.key} to ${nodeName}`,
+      });
     },
     async unschedulable(pod, message, nominatedNode, signal) {
-      events.record(pod.pod, "Warning", "FailedScheduling", message);
+      events.record(pod.pod, {
+        type: "Warning",
+        reason: "FailedScheduling",
+        action: "Scheduling",
+        note: message,
+      });
       const old = podCondition(pod.pod, "PodScheduled");
       const told = old?.status === "False" && old.reason === "Unschedulable" && old.message === message;
       const nominated =
@@ -87,12 +97,13 @@ export function createOutcomes(
       });
       await patchStatus(victim, { conditions: [condition] }, signal);
       await client.delete(pods, location(victim), { preconditions: { uid: victim.uid }, signal });
-      events.record(
-        victim.pod,
-        "Normal",
-        "Preempted",
-        `Preempted by pod ${preemptor.uid} on node ${nodeName}`,
-      );
+      events.record(victim.pod, {
+        type: "Normal",
+        reason: "Preempted",
+        action: "Preempting",
+        note: `Preempted by pod ${preemptor.uid} on node ${nodeName}`,
+        related: preemptor.pod,
+      });
     },
   };
 }

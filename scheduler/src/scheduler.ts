@@ -1,7 +1,7 @@
 import type { Node, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { namespaces, nodes, podDisruptionBudgets, pods } from "@coracle/shared/api/resources.ts";
 import type { Client } from "@coracle/shared/client/client.ts";
-import type { EventRecorder } from "@coracle/shared/client/events.ts";
+import type { SeriesRecorder } from "@coracle/shared/client/event-series.ts";
 import { ApiError, isConflict, isNotFound } from "@coracle/shared/errors.ts";
 import type { InformerFactory } from "@coracle/shared/informer/informer.ts";
 import type { Logger } from "@coracle/shared/log.ts";
@@ -21,7 +21,7 @@ import { createVolumeAccess } from "./volume-access.ts";
 export interface SchedulerOptions {
   readonly client: Client;
   readonly informers: InformerFactory;
-  readonly events: EventRecorder;
+  readonly events: SeriesRecorder;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly now?: () => number;

@@ -135,7 +135,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 }
 
-function referenceTo(object: EventSubject, details: EventDetails | undefined): ObjectReference {
+/** How an Event names the object it is about. */
+export function referenceTo(object: EventSubject, details?: EventDetails): ObjectReference {
   const { name, namespace, uid, resourceVersion } = object.metadata;
   return {
     kind: object.kind,
