@@ -160,3 +160,21 @@ test("a second revision of the same template takes the first one's pods over as 
     "again",
   ]);
 });
+
+test("a revision that nobody owns is adopted when it appears", async () => {
+  await using h = await start(1);
+  await h.client.create(daemonSets, agent());
+  await settled(h, 1);
+  const labels = agent().spec?.selector.matchLabels ?? {};
+  await h.client.create(controllerRevisions, {
+    metadata: { name: "stray", namespace: NAMESPACE, labels },
+    data: { spec: { template: {} } },
+    revision: 1,
+  });
+  await h.eventually("its owner", async () =>
+    (await h.list(controllerRevisions)).some(
+      ({ metadata: { name, ownerReferences } }) =>
+        name === "stray" && ownerReferences?.some((owner) => owner.controller),
+    ),
+  );
+});

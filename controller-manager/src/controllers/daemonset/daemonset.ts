@@ -53,7 +53,10 @@ export function daemonSetController(): Controller {
       },
       {
         resource: controllerRevisions,
-        keys: (revision, old, ctx) => keysOfRevision(revision, old, ctx, daemonSets),
+        keys: (revision, old, ctx) => [
+          ...keysOfRevision(revision, old, ctx, daemonSets),
+          ...keysOfOrphan(revision, old, ctx.informers.for(daemonSets), selectorFor),
+        ],
       },
       { resource: nodes, keys: (node, old, ctx) => daemonSetsTouched(node, old, ctx) },
     ],

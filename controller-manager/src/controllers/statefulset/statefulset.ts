@@ -39,7 +39,10 @@ export function statefulSetController(): Controller {
     watches: [
       {
         resource: controllerRevisions,
-        keys: (revision, old, ctx) => keysOfRevision(revision, old, ctx, statefulSets),
+        keys: (revision, old, ctx) => [
+          ...keysOfRevision(revision, old, ctx, statefulSets),
+          ...keysOfOrphan(revision, old, ctx.informers.for(statefulSets), selectorFor),
+        ],
       },
       {
         resource: pods,
