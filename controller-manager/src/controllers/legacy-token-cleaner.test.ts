@@ -67,3 +67,39 @@ test("of unused tokens those go that were made by themselves and that no pod mou
   expect(await invalid("asked-for")).toBeUndefined();
   expect(await invalid("mounted")).toBeUndefined();
 });
+
+test("a failed round is tried again soon, and the pods of a namespace are listed once in a round", async () => {
+  await using h = await startHarness({ controllers: [] });
+  const names = ["one", "two"];
+  for (const name of names)
+    await h.client.create(secrets, {
+      metadata: {
+        name,
+        namespace: NAMESPACE,
+        annotations: { "kubernetes.io/service-account.name": "robot" },
+      },
+      type: "kubernetes.io/service-account-token",
+    });
+  await h.client.create(serviceAccounts, {
+    metadata: { name: "robot", namespace: NAMESPACE },
+    secrets: names.map((name) => ({ name })),
+  });
+  await h.client.create(configMaps, {
+    metadata: { name: "kube-apiserver-legacy-service-account-token-tracking", namespace: "kube-system" },
+    data: { since: "2020-01-01" },
+  });
+  let podLists = 0;
+  let failures = 0;
+  const list: typeof h.client.list = (resource, options) => {
+    if (resource.plural === "pods") podLists += 1;
+    if (resource.plural === "secrets" && failures++ === 0) return Promise.reject(new Error("not now"));
+    return h.client.list(resource, options);
+  };
+  const client = { ...h.client, list };
+  void legacyTokenCleaner({ periodMs: 0, retryMs: 10 }).run({ ...h.ctx, client });
+  const refused = async (name: string): Promise<boolean> =>
+    (await h.client.get(secrets, { name, namespace: NAMESPACE })).metadata.labels?.[INVALID_SINCE] !==
+    undefined;
+  await h.eventually("both are refused", async () => (await refused("one")) && (await refused("two")));
+  expect(podLists).toBe(1);
+});
