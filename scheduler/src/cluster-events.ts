@@ -4,7 +4,8 @@ import type { Cluster } from "./cluster.ts";
 import type { ClusterEvent } from "./framework.ts";
 import { podInfo } from "./pod-info.ts";
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+export const same = (a: unknown, b: unknown): boolean =>
+  JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
 /** What of a node changed that scheduling cares about. A heartbeat changes nothing. */
 export function nodeChanges(

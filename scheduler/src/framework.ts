@@ -41,7 +41,7 @@ export type ClusterEvent =
       /** There may be more devices for anybody, not for the users of this claim alone. */
       readonly claim?: { readonly namespace: string; readonly name: string } | undefined;
     }
-  | { readonly kind: "gates-removed" };
+  | { readonly kind: "gates-removed" | "namespace-relabelled" };
 
 /** Restricts the nodes to look at, or refuses the pod outright. */
 export type PreFilterResult = { readonly nodes: ReadonlySet<string> } | Unfit | undefined;

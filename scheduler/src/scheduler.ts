@@ -6,7 +6,7 @@ import { ApiError, isConflict, isNotFound } from "@coracle/shared/errors.ts";
 import type { InformerFactory } from "@coracle/shared/informer/informer.ts";
 import type { Logger } from "@coracle/shared/log.ts";
 import { isTerminal } from "@coracle/shared/meta/pods.ts";
-import { nodeChanges, podEvent } from "./cluster-events.ts";
+import { nodeChanges, podEvent, same } from "./cluster-events.ts";
 import { createCluster } from "./cluster.ts";
 import { createCycle, isPlaced, refusalMessage, type Placed, type Refused } from "./cycle.ts";
 import { createDefaultSelector } from "./default-selector.ts";
@@ -209,6 +209,12 @@ export function createScheduler(options: SchedulerOptions) {
       if (info) queue.onEvent({ kind: "node-changed", node: info, changed });
     },
     delete: (node) => cluster.removeNode(node.metadata.name ?? ""),
+  });
+  namespaceCache.on({
+    update(namespace, old) {
+      if (!same(namespace.metadata.labels, old.metadata.labels))
+        queue.onEvent({ kind: "namespace-relabelled" });
+    },
   });
   informers.for(pods).on({
     add: (pod) => onPod(pod, undefined),

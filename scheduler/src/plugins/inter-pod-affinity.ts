@@ -141,6 +141,8 @@ export function createInterPodAffinity(namespaceLabels: NamespaceLabels): Plugin
       event.kind === "pod-added" ||
       event.kind === "pod-deleted" ||
       event.kind === "pod-relabelled" ||
+      // Terms of either side may choose namespaces by their labels.
+      event.kind === "namespace-relabelled" ||
       (event.kind === "node-changed" && event.changed.has("labels")),
   };
 }
