@@ -227,6 +227,46 @@ describe("preemption", () => {
     const found = findPreemption(plugins, cluster, podInfo(important), refused(cluster, important), []);
     expect("victims" in found && found.node.name).toBe("b");
   });
+  test("a pod waits for its victims on the node it was promised, not for others that end, nor for a node that will not do", () => {
+    const lookFor = (reason: string | undefined, extra: Parameters<typeof makeNode>[2] = {}) => {
+      const cluster = clusterOf(makeNode("a", { cpu: "1" }, extra), makeNode("b", { cpu: "1" }));
+      const ending = makePod("ending", { cpu: "1", spec: { priority: 1, nodeName: "a" } });
+      const conditions = reason ? [{ type: "DisruptionTarget", status: "True", reason }] : [];
+      const metadata = { ...ending.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" };
+      cluster.setPod({ ...ending, metadata, status: { conditions } });
+      running(cluster, "b1", "b", 1);
+      cluster.nominate(podInfo(important), "a");
+      return findPreemption(plugins, cluster, podInfo(important), refused(cluster, important), []);
+    };
+    expect(lookFor("PreemptionByScheduler")).toMatchObject({
+      message: "not eligible due to terminating pod on the nominated node.",
+    });
+    expect(lookFor("EvictionByEvictionAPI")).toHaveProperty("victims");
+    expect(lookFor(undefined)).toHaveProperty("victims");
+    expect(lookFor("PreemptionByScheduler", { spec: { unschedulable: true } })).toMatchObject({
+      node: { name: "b" },
+    });
+  });
+  test("who ends anyway makes no room in a spread that did not count it", () => {
+    const labels = { app: "web" };
+    const constraint = {
+      maxSkew: 1,
+      topologyKey: "kubernetes.io/hostname",
+      whenUnsatisfiable: "DoNotSchedule",
+      labelSelector: { matchLabels: labels },
+    };
+    const cluster = clusterOf(makeNode("a"), makeNode("b", {}, { spec: { unschedulable: true } }));
+    const ending = makePod("ending", { labels, spec: { priority: 1, nodeName: "a" } });
+    cluster.setPod({
+      ...ending,
+      metadata: { ...ending.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" },
+    });
+    cluster.setPod(makePod("stays", { labels, spec: { priority: 100, nodeName: "a" } }));
+    const pod = makePod("p", { labels, spec: { priority: 100, topologySpreadConstraints: [constraint] } });
+    expect(findPreemption(plugins, cluster, podInfo(pod), refused(cluster, pod), [])).not.toHaveProperty(
+      "victims",
+    );
+  });
   test("a host port is freed as well as any other resource, and given back after the look", () => {
     const ports = [{ containerPort: 80, hostPort: 8080 }];
     const holding = (name: string, spec: object): Pod =>

@@ -1,5 +1,6 @@
 import type { PodDisruptionBudget } from "@coracle/shared/api/generated/policy-v1.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
+import { podCondition } from "@coracle/shared/meta/pods.ts";
 import type { Cluster } from "./cluster.ts";
 import { occupy, withNominated, type Refused } from "./cycle.ts";
 import { CycleState, isUnfit, type Plugin } from "./framework.ts";
@@ -112,15 +113,21 @@ function better(a: Candidate, b: Candidate): boolean {
   return false;
 }
 
-/** Whether the pod may preempt at all: its policy allows it, and it is not waiting for victims on its promised node to end. */
-function eligible(pod: PodInfo, cluster: Cluster): boolean {
+/** It ends because a pod preempted it, not because its time had come. */
+const isVictim = ({ pod }: PodInfo): boolean =>
+  pod.metadata.deletionTimestamp !== undefined &&
+  podCondition(pod, "DisruptionTarget")?.reason === "PreemptionByScheduler";
+
+/**
+ * Whether the pod may preempt at all: its policy allows it, and it is not waiting for victims on its promised node to end. It waits for
+ * nothing on a node that will not do whoever ends there.
+ */
+function eligible(pod: PodInfo, cluster: Cluster, refused: Refused): boolean {
   if (pod.pod.spec?.preemptionPolicy === "Never") return false;
   const promised = pod.pod.status?.nominatedNodeName ?? cluster.nominated.get(pod.uid)?.nodeName;
   const node = promised ? cluster.node(promised) : undefined;
-  return (
-    !node ||
-    ![...node.pods.values()].some((p) => p.pod.metadata.deletionTimestamp && p.priority < pod.priority)
-  );
+  if (!node || refused.byNode.get(node.name)?.preemptable === false) return true;
+  return ![...node.pods.values()].some((p) => isVictim(p) && p.priority < pod.priority);
 }
 
 /** Looks for the node where evicting pods of lower priority costs least (plugin DefaultPreemption). Pure but for the simulation it undoes. */
@@ -132,7 +139,7 @@ export function findPreemption(
   budgets: readonly PodDisruptionBudget[],
 ): Preemption | NoPreemption {
   const total = refused.total;
-  if (!eligible(pod, cluster))
+  if (!eligible(pod, cluster, refused))
     return {
       message:
         "not eligible due to " +

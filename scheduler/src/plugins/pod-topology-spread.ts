@@ -138,6 +138,8 @@ export function createPodTopologySpread(defaultSelector: DefaultSelector): Plugi
         if (
           domain === undefined ||
           other.namespace !== pod.namespace ||
+          // One that ends was never counted.
+          other.pod.metadata.deletionTimestamp !== undefined ||
           !constraint.selector.matches(other.labels) ||
           !counts.has(domain)
         )
