@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
-import { packedDescriptions } from "../apiserver/src/schema/openapi/packed-descriptions.ts";
+import { packagesFolder, packedDescriptions } from "../apiserver/src/schema/openapi/packed-descriptions.ts";
+import { fetchApiPackages } from "./api-packages.ts";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -43,14 +44,15 @@ const inlineText: Plugin = {
   },
 };
 
-/** The text for `kubectl explain`, which the API server reads out of a package that is not in its image. */
+/** The text for `kubectl explain`, which the API server reads out of packages that are not in its image. */
 const inlineDescriptions: Plugin = {
   name: "inline-descriptions",
   setup(build) {
-    build.onLoad({ filter: /\/openapi\/packed-descriptions\.ts$/ }, () => ({
-      loader: "ts",
-      contents: `export const packedDescriptions = (): string => ${JSON.stringify(packedDescriptions())};`,
-    }));
+    build.onLoad({ filter: /\/openapi\/packed-descriptions\.ts$/ }, async () => {
+      await fetchApiPackages(packagesFolder);
+      const text = JSON.stringify(packedDescriptions());
+      return { loader: "ts", contents: `export const packedDescriptions = (): string => ${text};` };
+    });
   },
 };
 

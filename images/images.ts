@@ -3,8 +3,8 @@
  * no registry can be reached. Recipes are data; images/recipes.ts carries them out.
  */
 
-/** Debian suites the stand-ins take packages from: all of an image's packages come from one suite. */
-export type Suite = "bookworm" | "trixie" | "forky";
+/** Debian suites that packages are taken from: all of an image's packages come from one suite. */
+export type Suite = "bookworm" | "trixie" | "forky" | "sid";
 
 /** What the engine is told about an image made from a file tree. */
 export interface ImageConfig {

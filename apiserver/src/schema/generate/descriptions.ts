@@ -1,21 +1,40 @@
 /**
- * Takes the descriptions of types and fields, for `kubectl explain`, out of the models of @kubernetes/client-node (Apache-2.0), which
- * are generated from upstream's OpenAPI of the same version. Done when the API server is bundled: the sentences are upstream's and
- * not kept here.
+ * Takes the descriptions of types and fields, for `kubectl explain`, out of the comments in the API's sources where they are at
+ * hand, and else out of the models of @kubernetes/client-node (Apache-2.0), which are generated from upstream's OpenAPI of the same
+ * version but say nothing of fields that refer to a type. Done when the API server is bundled: the sentences are upstream's and not
+ * kept here.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import type { Descriptions } from "../openapi/definitions.ts";
 import { facts } from "../registry.ts";
+import { describeComments } from "./comments.ts";
+import { readPackages } from "./packages.ts";
 
-/** As {@link Descriptions} in a form small enough to stand in a bundle. */
-export function packDescriptions(models: string): string {
-  return deflateRawSync(JSON.stringify(readDescriptions(models)), { level: 9 }).toString("base64");
+export interface DescriptionSources {
+  /** The models of @kubernetes/client-node. */
+  readonly models: string;
+  /** A folder with the API's sources; absent where they could not be had. */
+  readonly packages?: string | undefined;
 }
 
-/** The descriptions of every type that the table of facts knows and the models describe. */
-export function readDescriptions(models: string): Descriptions {
+/** As {@link Descriptions} in a form small enough to stand in a bundle. */
+export function packDescriptions(sources: DescriptionSources): string {
+  return deflateRawSync(JSON.stringify(readDescriptions(sources)), { level: 9 }).toString("base64");
+}
+
+/** The descriptions of every type that the table of facts knows and the sources describe. */
+export function readDescriptions({ models, packages }: DescriptionSources): Descriptions {
+  const commented = packages === undefined ? {} : describeComments(readPackages(packages));
+  const found = describedByModels(models);
+  for (const name of Object.keys(facts.types))
+    if (commented[name] !== undefined)
+      found[name] = { ...commented[name], "": commented[name][""] || (found[name]?.[""] ?? "") };
+  return found;
+}
+
+function describedByModels(models: string): Record<string, Record<string, string>> {
   const found: Record<string, Record<string, string>> = {};
   for (const name of Object.keys(facts.types)) {
     const model = modelOf(models, name);

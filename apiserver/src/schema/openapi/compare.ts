@@ -1,12 +1,14 @@
 /**
- * Compares our definitions with upstream's published OpenAPI v2 and prints every difference; exits 1 when there is one.
+ * Compares our definitions with upstream's published OpenAPI v2 and prints every difference; exits 1 when there is
+ * one in their structure. How many descriptions are equal depends on where the sentences came from.
  * usage: node apiserver/src/schema/openapi/compare.ts <swagger.json[.gz]>
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { facts } from "../registry.ts";
 import { definition } from "./definitions.ts";
-import type { Json } from "./definitions.ts";
+import type { Descriptions, Json } from "./definitions.ts";
+import { loadDescriptions } from "./descriptions.ts";
 
 const text = (value: unknown): string =>
   JSON.stringify(value, (_, v: unknown) =>
@@ -49,6 +51,25 @@ export function differences(name: string, theirs: Json): string[] {
   return lines;
 }
 
+/** How many descriptions there are of a definition and its fields, and which are not upstream's. */
+export function comparedProse(
+  name: string,
+  theirs: Json,
+  descriptions: Descriptions,
+): { total: number; different: string[] } {
+  const texts = (schema: Json): Map<string, unknown> =>
+    new Map([
+      ["", schema["description"]],
+      ...Object.entries((schema["properties"] ?? {}) as Record<string, Json>).map(
+        ([field, property]) => [`.${field}`, property["description"]] as const,
+      ),
+    ]);
+  const ours = texts(definition(name, { dialect: "v2", descriptions, withoutEnums: true }));
+  const expected = [...texts(theirs)];
+  const different = expected.filter(([key, value]) => ours.get(key) !== value).map(([key]) => name + key);
+  return { total: expected.length, different };
+}
+
 if (import.meta.main) {
   const path = process.argv[2];
   if (!path) throw new Error("usage: node compare.ts <swagger.json[.gz]>");
@@ -60,5 +81,12 @@ if (import.meta.main) {
   const lines = names.flatMap((n) => differences(n, swagger.definitions[n] ?? {}));
   for (const line of lines) console.log(line);
   console.log(`${names.length} definitions compared, ${lines.length} differences`);
+  const descriptions = loadDescriptions();
+  const prose = names.map((n) => comparedProse(n, swagger.definitions[n] ?? {}, descriptions));
+  for (const { different } of prose)
+    for (const key of different) console.log(`${key}: described differently`);
+  const total = prose.reduce((sum, one) => sum + one.total, 0);
+  const unequal = prose.reduce((sum, one) => sum + one.different.length, 0);
+  console.log(`${total - unequal} of ${total} descriptions are equal`);
   process.exitCode = lines.length > 0 ? 1 : 0;
 }

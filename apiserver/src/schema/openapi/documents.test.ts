@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { loadDescriptions } from "./descriptions.ts";
+import { readDescriptions } from "../generate/descriptions.ts";
+import { descriptionSources } from "./packed-descriptions.ts";
 import { createOpenApi } from "./documents.ts";
 import type { ServedKind } from "./served.ts";
 
@@ -137,11 +138,12 @@ describe("OpenAPI documents", () => {
     );
   });
 
-  it("describes every field below a Deployment, at any depth", () => {
+  it("describes every field below a Deployment, at any depth, without the API's sources too", () => {
+    const { models = "" } = descriptionSources() ?? {};
     const api = createOpenApi({
       version: "v1.36.0",
       served: () => [deployment],
-      descriptions: loadDescriptions,
+      descriptions: () => readDescriptions({ models }),
     });
     const { schemas } = read(api.v3("apis/apps/v1")?.body).components;
     const silent = Object.entries(schemas)
