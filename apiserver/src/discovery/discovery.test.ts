@@ -128,5 +128,6 @@ describe("discovery", () => {
       expect(document.headers["cache-control"]).toBe("public, immutable");
     }
     expect((await raw(api, "GET", "/openapi/v2")).status).toBe(200);
+    expect((await raw(api, "GET", "/openapi/v2", { headers: { accept: "text/html" } })).status).toBe(406);
   });
 });

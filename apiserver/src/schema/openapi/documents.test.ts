@@ -51,11 +51,26 @@ describe("OpenAPI documents", () => {
     let served = [deployment, node];
     const api = createOpenApi({ version: "v1.36.0", served: () => served });
     const before = read(api.index().body).paths;
-    expect(Object.keys(before)).toEqual(["api/v1", "apis/apps/v1"]);
+    expect(Object.keys(before)).toEqual([
+      ".well-known/openid-configuration",
+      "api",
+      "api/v1",
+      "apis",
+      "apis/apps",
+      "apis/apps/v1",
+      "openid/v1/jwks",
+      "version",
+    ]);
     served = [deployment, node, cronTab];
     api.changed();
     const after = read(api.index().body).paths;
     expect(Object.keys(after)).toContain("apis/stable.example.com/v1");
+    // The server of custom resources documents their versions alone.
+    expect(Object.keys(after)).not.toContain("apis/stable.example.com");
+    expect(Object.keys(read(api.v3("apis/apps")?.body).paths)).toEqual(["/apis/apps/"]);
+    expect(Object.keys(read(api.v3("version")?.body).components.schemas)).toEqual([
+      "io.k8s.apimachinery.pkg.version.Info",
+    ]);
     expect(after["apis/apps/v1"]).not.toEqual(before["apis/apps/v1"]);
     expect(api.v3("apis/nope/v1")).toBeUndefined();
   });
@@ -94,6 +109,9 @@ describe("OpenAPI documents", () => {
       "/api/",
       "/apis/",
       "/apis/apps/",
+      "/version/",
+      "/.well-known/openid-configuration/",
+      "/openid/v1/jwks/",
       "/api/v1/",
       "/apis/apps/v1/",
     ]);

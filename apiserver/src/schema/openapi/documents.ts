@@ -4,11 +4,11 @@ import { definitionName, facts } from "../registry.ts";
 import { customDefinitions, customName } from "./custom.ts";
 import { closure, definition } from "./definitions.ts";
 import type { Descriptions, Dialect, Json } from "./definitions.ts";
-import { indexPaths, versionPath } from "./discovery-paths.ts";
+import { indexPaths, versionInfo, versionPath } from "./discovery-paths.ts";
 import { pathsOf } from "./paths.ts";
 import type { NameOf } from "./names.ts";
 import { renderPath } from "./render.ts";
-import type { GroupVersionKind, ServedKind } from "./served.ts";
+import type { GroupVersionKind, PathDescription, ServedKind } from "./served.ts";
 import { encodeSwagger } from "./swagger-protobuf.ts";
 
 /** What clients ask for the protobuf form of v2 with… */
@@ -71,8 +71,11 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     info: { title: "Kubernetes", version: options.version },
     ...withRemote(
       assemble(
-        everyone().filter((kind) => !kind.remote?.v2),
-        everyone(),
+        {
+          kinds: everyone().filter((kind) => !kind.remote?.v2),
+          others: [...indexPaths(everyone()).values()],
+          all: everyone(),
+        },
         "v2",
         descriptions(),
       ),
@@ -83,14 +86,17 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   });
   const v3 = (path: string): Document | undefined => {
     const kinds = served().get(path);
-    if (!kinds) return undefined;
-    return keep(path, () => json(openApiV3(kinds, everyone(), options.version, descriptions())));
+    const other = kinds ? undefined : indexPaths(everyone()).get(path);
+    if (!kinds && !other) return undefined;
+    const part = { kinds: kinds ?? [], others: other ? [other] : [], all: everyone() };
+    return keep(path, () => json(openApiV3(part, options.version, descriptions())));
   };
   return {
     v3,
     index: () =>
       keep("index", () => {
-        const links = [...served().keys()].toSorted().map((path): [string, Json] => {
+        const names = [...served().keys(), ...indexPaths(everyone()).keys()];
+        const links = names.toSorted().map((path): [string, Json] => {
           const [kind] = served().get(path) ?? [];
           const hash = kind?.remote?.v3 ?? v3(path)?.etag.replaceAll('"', "") ?? "";
           return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }];
@@ -143,13 +149,17 @@ function byGroupVersion(kinds: readonly ServedKind[]): Map<string, ServedKind[]>
   return groups;
 }
 
-function openApiV3(
-  kinds: readonly ServedKind[],
-  all: readonly ServedKind[],
-  version: string,
-  descriptions: Descriptions,
-): Json {
-  const { paths, definitions } = assemble(kinds, all, "v3", descriptions);
+/** What a document is about. */
+interface Part {
+  readonly kinds: readonly ServedKind[];
+  /** Paths that belong to none of them. */
+  readonly others: readonly PathDescription[];
+  /** Every kind served: what travels under all versions says so. */
+  readonly all: readonly ServedKind[];
+}
+
+function openApiV3(part: Part, version: string, descriptions: Descriptions): Json {
+  const { paths, definitions } = assemble(part, "v3", descriptions);
   return {
     openapi: "3.0.0",
     info: { title: "Kubernetes", version },
@@ -158,27 +168,16 @@ function openApiV3(
   };
 }
 
-function assemble(
-  kinds: readonly ServedKind[],
-  all: readonly ServedKind[],
-  dialect: Dialect,
-  descriptions: Descriptions,
-): Assembled {
+function assemble({ kinds, others, all }: Part, dialect: Dialect, descriptions: Descriptions): Assembled {
   const custom = new Map<string, ServedKind>();
   for (const kind of kinds) {
     if (definitionName(kind.group, kind.version, kind.kind) === undefined) custom.set(customName(kind), kind);
   }
   const nameOf: NameOf = (gvk) => definitionName(gvk.group, gvk.version, gvk.kind) ?? customName(gvk);
   const paths: Json = {};
-  const used = new Set([
-    `${meta}.Status`,
-    `${meta}.DeleteOptions`,
-    `${meta}.WatchEvent`,
-    `${meta}.ObjectMeta`,
-    `${meta}.ListMeta`,
-  ]);
+  const used = new Set(kinds.length > 0 ? ofAllKinds : []);
   const described = [
-    ...(dialect === "v2" ? indexPaths(kinds) : []),
+    ...others,
     ...groupVersionsOf(kinds).map(versionPath),
     ...kinds.flatMap((kind) => pathsOf(kind, nameOf)),
   ];
@@ -192,10 +191,16 @@ function assemble(
   for (const name of [...closure(used)].toSorted()) {
     definitions[name] = withKinds(name, definition(name, { dialect, descriptions }), versions);
   }
+  if (others.some(({ operations }) => operations.some(({ answer }) => answer === versionInfo.name)))
+    definitions[versionInfo.name] = versionInfo.schema;
   for (const kind of custom.values())
     Object.assign(definitions, customDefinitions(kind, dialect, descriptions));
   return { paths, definitions };
 }
+
+const ofAllKinds = ["Status", "DeleteOptions", "WatchEvent", "ObjectMeta", "ListMeta"].map(
+  (name) => `${meta}.${name}`,
+);
 
 const groupVersionsOf = (all: readonly ServedKind[]): { group: string; version: string }[] =>
   [...new Set(all.map((k) => `${k.group}/${k.version}`))].toSorted().map((gv) => {

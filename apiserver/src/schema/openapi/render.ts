@@ -85,7 +85,7 @@ const common = (o: Operation): Json => ({
 });
 const codeTexts: Readonly<Record<number, string>> = { 200: "OK", 201: "Created", 202: "Accepted" };
 const produces = (o: Operation): readonly string[] =>
-  o.streams ? [...produced, ...streamed] : o.action === "connect" ? ["*/*"] : produced;
+  o.produces ?? (o.streams ? [...produced, ...streamed] : o.action === "connect" ? ["*/*"] : produced);
 
 function operationV3(o: Operation, texts: Descriptions): Json {
   const reference = (name: string): Json => ({ $ref: `${prefixOf("v3")}${name}` });

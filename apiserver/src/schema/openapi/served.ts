@@ -58,6 +58,8 @@ export interface Operation {
   readonly answer?: string | undefined;
   readonly codes: readonly number[];
   readonly streams?: boolean;
+  /** Media types of the answer, where they are not those of every kind. */
+  readonly produces?: readonly string[];
 }
 
 export interface PathDescription {
