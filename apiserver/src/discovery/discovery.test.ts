@@ -114,7 +114,14 @@ describe("discovery", () => {
     );
     wrong.text = "not connected";
     expect((await raw(api, "GET", "/metrics/slis")).text).toContain('type="readyz"} 0');
-    expect(await raw(api, "GET", "/readyz/bus")).toMatchObject({ status: 500 });
+    expect(await raw(api, "GET", "/readyz/bus")).toMatchObject({
+      status: 500,
+      text: "internal server error: not connected\n",
+    });
+    expect(await raw(api, "GET", "/readyz?verbose")).toMatchObject({
+      status: 500,
+      text: "[-]bus failed: reason withheld\nreadyz check failed\n",
+    });
     expect((await raw(api, "GET", "/livez")).status).toBe(200);
     expect((await raw(api, "GET", "/nothing")).body).toMatchObject({ code: 404, reason: "NotFound" });
     const { body: index } = await raw<{ paths: Record<string, { serverRelativeURL: string }> }>(
