@@ -46,6 +46,8 @@ export interface ApiServerOptions {
   readonly paths?: ((registry: Registry) => ReadonlyMap<string, PathHandler>) | undefined;
   /** Texts for `kubectl explain`. */
   readonly descriptions?: (() => Descriptions) | undefined;
+  /** `host:port` at which clients reach this server. */
+  readonly serverAddress?: string | undefined;
   readonly observe?: Observe | undefined;
   readonly audit?: Audit | undefined;
   readonly log?: Logger | undefined;
@@ -96,6 +98,7 @@ export async function createApiServer(options: ApiServerOptions, signal: AbortSi
     nonResource: createNonResource({
       registry,
       openApi: createOpenApiDocuments(registry.resources, options.descriptions),
+      serverAddress: options.serverAddress,
       paths: new Map([
         ...healthPaths(options.health ?? { live: [], ready: [] }),
         ...(options.paths?.(registry) ?? []),

@@ -41,6 +41,7 @@ import { startFeedPublisher } from "./watch/feed.ts";
 const env = (name: string, fallback: string): string => process.env[name] || fallback;
 const pki = env("CORACLE_PKI", "/pki");
 const port = Number(env("CORACLE_PORT", "6443"));
+const nodesSubnet = env("CORACLE_NODES_SUBNET", "172.30.0.0/24");
 
 runProcess("apiserver", main, { graceMs: 9_500 });
 
@@ -80,6 +81,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
       ),
       openNode,
       descriptions: loadDescriptions,
+      serverAddress: `${ownAddress(nodesSubnet)}:${port}`,
       aggregation: { registerLocal: true, frontProxy: readFrontProxy(pki) },
       health: {
         live: [{ name: "ping", run: () => undefined }],
@@ -133,7 +135,7 @@ async function main({ log, signal, health }: ProcessContext): Promise<void> {
   const service = {
     registry: server.registry,
     clusterIP: firstAddress(serviceCIDR),
-    address: ownAddress(env("CORACLE_NODES_SUBNET", "172.30.0.0/24")),
+    address: ownAddress(nodesSubnet),
     port,
     log,
   };

@@ -26,9 +26,16 @@ interface Aggregated {
 
 describe("discovery", () => {
   it("lists groups, and the resources of each version", async () => {
-    await using api = await startInProcess();
-    const { body: core } = await raw<{ versions: string[] }>(api, "GET", "/api");
+    await using api = await startInProcess({ serverAddress: "172.30.0.2:6443" });
+    const { body: core } = await raw<{ versions: string[]; serverAddressByClientCIDRs: unknown }>(
+      api,
+      "GET",
+      "/api",
+    );
     expect(core.versions).toEqual(["v1"]);
+    expect(core.serverAddressByClientCIDRs).toEqual([
+      { clientCIDR: "0.0.0.0/0", serverAddress: "172.30.0.2:6443" },
+    ]);
     const { body: groups } = await raw<{
       groups: { name: string; preferredVersion: { groupVersion: string } }[];
     }>(api, "GET", "/apis");

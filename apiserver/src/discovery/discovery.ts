@@ -6,9 +6,13 @@ import { respondWith } from "../registry/respond.ts";
 import { aggregated } from "./aggregated.ts";
 import { groupsOf, resourceList, type ServedGroup } from "./groups.ts";
 
-/** Serves `/api`, `/apis` and what is below them down to the resources of a version. */
+/**
+ * Serves `/api`, `/apis` and what is below them down to the resources of a version.
+ * @param serverAddress `host:port` of this server, for clients everywhere
+ */
 export function createDiscovery(
   table: ResourceTable,
+  serverAddress?: string,
 ): (request: ApiRequest, path: string) => ApiResponse | undefined {
   let groups: readonly ServedGroup[] = [];
   let documents = new Map<string, Document>();
@@ -28,7 +32,7 @@ export function createDiscovery(
           remember(documents, `${path} ${version}`, () => aggregated(groups, path, version)),
           version,
         );
-      return respondWith(request, path === "/api" ? coreVersions() : groupList(groups));
+      return respondWith(request, path === "/api" ? coreVersions(serverAddress) : groupList(groups));
     }
     return classic(request, path, groups);
   };
@@ -72,10 +76,10 @@ function respondDocument(request: ApiRequest, { body, etag }: Document, version:
   return { status: 200, headers, body };
 }
 
-const coreVersions = (): object => ({
+const coreVersions = (serverAddress: string | undefined): object => ({
   kind: "APIVersions",
   versions: ["v1"],
-  serverAddressByClientCIDRs: [],
+  serverAddressByClientCIDRs: serverAddress === undefined ? [] : [{ clientCIDR: "0.0.0.0/0", serverAddress }],
 });
 
 const groupList = (groups: readonly ServedGroup[]): object => ({

@@ -17,11 +17,18 @@ export interface NonResourceParts {
   readonly openApi: OpenApiDocuments;
   /** Further paths: health, metrics, the token issuer's keys, what a component asks for. */
   readonly paths: ReadonlyMap<string, PathHandler>;
+  /** `host:port` at which clients reach this server. */
+  readonly serverAddress?: string | undefined;
 }
 
 /** Everything outside of the resource paths: discovery, version, health, the list of paths. */
-export function createNonResource({ registry, openApi, paths }: NonResourceParts): NonResourceHandler {
-  const discovery = createDiscovery(registry.resources);
+export function createNonResource({
+  registry,
+  openApi,
+  paths,
+  serverAddress,
+}: NonResourceParts): NonResourceHandler {
+  const discovery = createDiscovery(registry.resources, serverAddress);
   return (request, user) => {
     const path =
       request.path.length > 1 && request.path.endsWith("/") ? request.path.slice(0, -1) : request.path;
