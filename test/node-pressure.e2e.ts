@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { podsIn } from "./support/pods.ts";
-import { docker, eventually, getJson } from "./support/run.ts";
+import { docker, eventually, getJson, kubectl } from "./support/run.ts";
 import { removeSpareNode, startSpareNode, type SpareNode } from "./support/spare-node.ts";
 
 const ns = useNamespace("node-pressure");
@@ -43,7 +43,8 @@ beforeAll(async () => {
     diskMiB: 32,
     settings: {
       CORACLE_NODE_MEMORY: "768Mi",
-      CORACLE_EVICTION_HARD: "memory.available<256Mi,nodefs.available<40%",
+      CORACLE_NODE_PIDS: "300",
+      CORACLE_EVICTION_HARD: "memory.available<256Mi,nodefs.available<40%,pid.available<100",
       CORACLE_EVICTION_PRESSURE_TRANSITION_PERIOD: "6s",
       CORACLE_GRACEFUL_SHUTDOWN: "40,20",
     },
@@ -82,6 +83,29 @@ test("a node that is short of memory evicts who uses more than it asked for, and
   expect(await events("hog")).toContain("Evicted: The node was low on resource: memory.");
   await shown("MemoryPressure", "False");
   expect((await pod("modest")).status?.phase).toBe("Running");
+}, 120_000);
+
+test("a node that is short of processes evicts who has most of them, and recovers", async () => {
+  const many = (count: number): string =>
+    `containers: [{ name: main, image: ${busybox}, command: [sh, -c, "i=0; while [ $i -lt ${count} ]; do sleep 3600 & i=$((i+1)); done; wait"] }]`;
+  await apply(manifest({ some: many(20), swarm: many(220) }));
+  expect(await shown("PIDPressure", "True")).toMatchObject({
+    reason: "KubeletHasInsufficientPID",
+    message: "kubelet has insufficient PID available",
+  });
+  const { status } = await phase("swarm", "Failed");
+  expect(status?.reason).toBe("Evicted");
+  expect(status?.message).toMatch(
+    /^The node was low on resource: pids\. Threshold quantity: 100, available: \d+\. $/,
+  );
+  await eventually("the node is tainted", async () =>
+    (await taints()).includes("node.kubernetes.io/pid-pressure:NoSchedule"),
+  );
+  await shown("PIDPressure", "False");
+  await eventually("the taint is gone", async () => (await taints()).length === 0);
+  expect((await pod("some")).status?.phase).toBe("Running");
+  expect((await pod("modest")).status?.phase).toBe("Running");
+  await kubectl("delete", "pod", "-n", ns, "some", "--grace-period=1");
 }, 120_000);
 
 test("a node whose disk is full takes no pods until there is room again", async () => {

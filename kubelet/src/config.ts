@@ -15,6 +15,8 @@ export interface KubeletConfig {
   readonly maxPods: number;
   /** The node's part of the machine's memory; undefined: all of it. */
   readonly nodeMemoryBytes: number | undefined;
+  /** How many processes and threads the node's pods may have together; undefined: as many as the machine. */
+  readonly nodePids: number | undefined;
   readonly containerLogMaxBytes: number;
   readonly containerLogMaxFiles: number;
   readonly staticPods: string | undefined;
@@ -49,6 +51,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): K
     nodeMemoryBytes: env["CORACLE_NODE_MEMORY"]
       ? resourceAmount("memory", env["CORACLE_NODE_MEMORY"])
       : undefined,
+    nodePids: env["CORACLE_NODE_PIDS"] ? number("CORACLE_NODE_PIDS", 0) : undefined,
     containerLogMaxBytes: number("CORACLE_LOG_MAX_BYTES", 10 * MIB),
     containerLogMaxFiles: number("CORACLE_LOG_MAX_FILES", 5),
     staticPods: env["CORACLE_STATIC_PODS"] || undefined,

@@ -105,7 +105,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     pods,
     dataDirectory: options.dataDirectory,
     engineDirectory: options.engineDirectory,
-    ownMemoryBytes: ctx.config.nodeMemoryBytes,
+    part: { memoryBytes: ctx.config.nodeMemoryBytes, pids: ctx.config.nodePids },
     signal,
   });
   const directories = { nodeDirectory: options.dataDirectory, engineDirectory: options.engineDirectory };

@@ -142,33 +142,42 @@ const inodeLevels = (fs: Filesystem): Level | undefined =>
   // Some file systems make inodes as they need them, and count none.
   fs.inodes > 0 ? { available: fs.inodesFree, capacity: fs.inodes } : undefined;
 
+const pidLevel = ({ max, current }: { readonly max: number; readonly current: number }): Level => ({
+  available: Math.max(0, max - current),
+  capacity: max,
+});
+
+/** The node's own part, as far as the machine itself has it. */
+const atMost = (own: Level | undefined, machine: Level): Level =>
+  own ? { ...own, available: Math.min(own.available, machine.available) } : machine;
+
 const memoryLevel = ({ totalBytes, workingSetBytes }: HostMemory): Level => ({
   available: Math.max(0, totalBytes - workingSetBytes),
   capacity: totalBytes,
 });
 
 /**
- * A few small reads of the kernel, and no question to the engine unless the node has a part of the machine's memory only. Then what
+ * A few small reads of the kernel, and no question to the engine unless the node has a part of the machine's memory or processes only. Then what
  * its own pods leave of that part counts, as far as the machine itself has it.
  */
 export async function observe(
-  { host, ownMemory }: Pick<Stats, "host" | "ownMemory">,
+  { host, own }: Pick<Stats, "host" | "own">,
   directories: { readonly nodeDirectory: string; readonly engineDirectory: string },
 ): Promise<Observation> {
-  const [machine, own, node, imageFs, processes] = await Promise.all([
+  const [machine, part, node, imageFs, processes] = await Promise.all([
     host.memory().then(memoryLevel),
-    ownMemory().then((memory) => memory && memoryLevel(memory)),
+    own(),
     host.filesystem(directories.nodeDirectory),
     imageFilesystem(host, directories),
-    host.processes(),
+    host.processes().then(pidLevel),
   ]);
   const levels: readonly (readonly [Signal, Level | undefined])[] = [
-    ["memory.available", own ? { ...own, available: Math.min(own.available, machine.available) } : machine],
+    ["memory.available", atMost(part.memory && memoryLevel(part.memory), machine)],
     ["nodefs.available", node && { available: node.availableBytes, capacity: node.capacityBytes }],
     ["nodefs.inodesFree", node && inodeLevels(node)],
     ["imagefs.available", imageFs && { available: imageFs.availableBytes, capacity: imageFs.capacityBytes }],
     ["imagefs.inodesFree", imageFs && inodeLevels(imageFs)],
-    ["pid.available", { available: processes.max - processes.current, capacity: processes.max }],
+    ["pid.available", atMost(part.processes && pidLevel(part.processes), processes)],
   ];
   return new Map(levels.flatMap(([signal, level]) => (level ? [[signal, level]] : [])));
 }

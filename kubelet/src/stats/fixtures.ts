@@ -53,6 +53,7 @@ export const testHost = (cpuNanos: () => number = () => 0): HostReader => ({
   pageFaults: () => Promise.resolve({ all: 10, major: 1 }),
   network: () => Promise.resolve([{ name: "eth0", rxBytes: 100, rxErrors: 0, txBytes: 200, txErrors: 0 }]),
   processes: () => Promise.resolve({ max: 32768, current: 500 }),
+  threads: () => Promise.resolve(11),
   bootTimeMs: () => Promise.resolve(0),
   filesystem: () =>
     Promise.resolve({

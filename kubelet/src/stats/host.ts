@@ -28,6 +28,8 @@ export interface HostReader {
   network(pid: number | "self"): Promise<readonly InterfaceFigures[]>;
   /** Threads that exist, and how many may. */
   processes(): Promise<{ readonly max: number; readonly current: number }>;
+  /** Threads of this process. */
+  threads(): Promise<number>;
   bootTimeMs(): Promise<number>;
   /** Undefined when the path cannot be seen from here. */
   filesystem(path: string): Promise<Filesystem | undefined>;
@@ -159,6 +161,7 @@ export function createHostReader(proc = "/proc"): HostReader {
         current: Number(/\d+\/(\d+)/.exec(load)?.[1] ?? 0),
       };
     },
+    threads: async () => Number(/^Threads:\s+(\d+)/m.exec(await read("self", "status"))?.[1] ?? 0),
     bootTimeMs: async () => Number(/^btime (\d+)/m.exec(await read("stat"))?.[1] ?? 0) * 1000,
     filesystem: async (at) => {
       try {

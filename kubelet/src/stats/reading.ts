@@ -16,7 +16,12 @@ export interface NodeReading {
   readonly nodeFs: Filesystem | undefined;
   readonly imageFs: Filesystem | undefined;
   /** This process. */
-  readonly self: { readonly cpuNanos: number; readonly rssBytes: number; readonly startedAt: number };
+  readonly self: {
+    readonly cpuNanos: number;
+    readonly rssBytes: number;
+    readonly threads: number;
+    readonly startedAt: number;
+  };
 }
 
 export interface ContainerReading {
@@ -42,6 +47,12 @@ export interface Reading {
   readonly pods: readonly PodReading[];
 }
 
+/** What the node has of the machine: what its pods and the kubelet use of it is then what the node uses. Undefined: all. */
+export interface MachinePart {
+  readonly memoryBytes?: number | undefined;
+  readonly pids?: number | undefined;
+}
+
 export interface ReadingSources {
   readonly host: HostReader;
   readonly runtime: Pick<Runtime, "stats">;
@@ -49,8 +60,7 @@ export interface ReadingSources {
   /** A directory on the file system of the node's own files, and one on that of the images by the engine's paths. */
   readonly nodeDirectory: string;
   readonly engineDirectory: string;
-  /** The node's part of the machine's memory: what its pods and the kubelet use is then what the node uses. */
-  readonly ownMemoryBytes?: number | undefined;
+  readonly part: MachinePart;
   readonly startedAt: number;
   readonly now: () => number;
 }
@@ -85,16 +95,18 @@ export async function imageFilesystem(
 
 async function readNode(sources: ReadingSources): Promise<NodeReading> {
   const { host, now } = sources;
-  const [cpuNanos, memory, pageFaults, network, processes, bootTimeMs, nodeFs, imageFs] = await Promise.all([
-    host.cpuNanos(),
-    host.memory(),
-    host.pageFaults(),
-    host.network("self"),
-    host.processes(),
-    host.bootTimeMs(),
-    host.filesystem(sources.nodeDirectory),
-    imageFilesystem(host, sources),
-  ]);
+  const [cpuNanos, memory, pageFaults, network, processes, threads, bootTimeMs, nodeFs, imageFs] =
+    await Promise.all([
+      host.cpuNanos(),
+      host.memory(),
+      host.pageFaults(),
+      host.network("self"),
+      host.processes(),
+      host.threads(),
+      host.bootTimeMs(),
+      host.filesystem(sources.nodeDirectory),
+      imageFilesystem(host, sources),
+    ]);
   const { user, system } = process.cpuUsage();
   return {
     atMs: now(),
@@ -109,6 +121,7 @@ async function readNode(sources: ReadingSources): Promise<NodeReading> {
     self: {
       cpuNanos: (user + system) * 1000,
       rssBytes: process.memoryUsage.rss(),
+      threads,
       startedAt: sources.startedAt,
     },
   };
@@ -138,28 +151,32 @@ export async function takeReading(sources: ReadingSources, rates: Rates): Promis
   const byPod = [...Map.groupBy(read, ({ container }) => container.labels[LABEL.podUid] ?? "")];
   const pods = await each(byPod, ([uid, members]) => readPod(sources.host, uid, members));
   return {
-    node:
-      sources.ownMemoryBytes === undefined
-        ? node
-        : { ...node, memory: ownMemory(sources.ownMemoryBytes, node, read) },
+    node: { ...node, ...ownUse(sources.part, node, read) },
     nodeRate: rates.add(NODE, node.atMs, node.cpuNanos),
     selfRate: rates.add(SELF, node.atMs, node.self.cpuNanos),
     pods,
   };
 }
 
-function ownMemory(
-  totalBytes: number,
-  { self }: NodeReading,
+function ownUse(
+  { memoryBytes, pids }: MachinePart,
+  { self, processes }: NodeReading,
   containers: readonly ContainerReading[],
-): HostMemory {
-  const total = (value: (stats: ContainerStats) => number): number =>
-    containers.reduce((sum, { stats }) => sum + value(stats), self.rssBytes);
+): Partial<Pick<NodeReading, "memory" | "processes">> {
+  const total = (own: number, value: (stats: ContainerStats) => number): number =>
+    containers.reduce((sum, { stats }) => sum + value(stats), own);
   return {
-    totalBytes,
-    usageBytes: total((s) => s.memoryBytes),
-    workingSetBytes: total((s) => s.workingSetBytes),
-    rssBytes: total((s) => s.rssBytes),
+    ...(memoryBytes !== undefined && {
+      memory: {
+        totalBytes: memoryBytes,
+        usageBytes: total(self.rssBytes, (s) => s.memoryBytes),
+        workingSetBytes: total(self.rssBytes, (s) => s.workingSetBytes),
+        rssBytes: total(self.rssBytes, (s) => s.rssBytes),
+      },
+    }),
+    ...(pids !== undefined && {
+      processes: { max: Math.min(pids, processes.max), current: total(self.threads, (s) => s.pids) },
+    }),
   };
 }
 

@@ -14,9 +14,35 @@ import {
 } from "./host.ts";
 import { containerMetrics, resourceMetrics } from "./prometheus.ts";
 import { createRates } from "./rates.ts";
+import type { MachinePart } from "./reading.ts";
 import { createStats } from "./stats.ts";
 
 const never = new AbortController().signal;
+
+describe("a node that has a part of the machine", () => {
+  const [max, threads] = [32768, 11];
+  const own = (part: MachinePart) =>
+    createStats({
+      node: "node-1",
+      runtime: { stats: () => Promise.resolve({ ...testStats(0, 0), pids: 20 }) },
+      containers: () => ["a", "b"].map((pod) => testContainer(`c-${pod}`, pod, "main")),
+      ofPod: () => [],
+      pods: () => [],
+      dataDirectory: "/",
+      engineDirectory: "/",
+      part,
+      signal: never,
+      host: testHost(),
+    }).own();
+  it("uses of it what its pods and the kubelet use", async () => {
+    expect(await own({ pids: 300 })).toEqual({ processes: { max: 300, current: threads + 40 } });
+    expect(await own({ pids: 2 * max })).toMatchObject({ processes: { max } });
+    expect(await own({ memoryBytes: 1e9 })).toMatchObject({ memory: { totalBytes: 1e9 } });
+  });
+  it("is the whole machine where nothing is said", async () => {
+    expect(await own({})).toEqual({});
+  });
+});
 
 describe("the machine's figures", () => {
   it("count all time but idle and waiting", () => {

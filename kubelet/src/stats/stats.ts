@@ -5,10 +5,17 @@ import type { Summary } from "@coracle/shared/api/summary.ts";
 import { podUid } from "../container/names.ts";
 import type { Runtime, RuntimeContainer } from "../runtime/runtime.ts";
 import { createDiskMeter, type DiskMeter } from "./disk-meter.ts";
-import { createHostReader, type HostMemory, type HostReader } from "./host.ts";
+import { createHostReader, type HostReader } from "./host.ts";
 import { knownPodDisk, measurePodDisk, type PodDiskSources } from "./pod-disk.ts";
 import { createRates } from "./rates.ts";
-import { each, lacksRates, takeReading, type Reading } from "./reading.ts";
+import {
+  each,
+  lacksRates,
+  takeReading,
+  type MachinePart,
+  type NodeReading,
+  type Reading,
+} from "./reading.ts";
 import { buildSummary, type PodDisk } from "./summary.ts";
 
 export interface StatsOptions {
@@ -22,8 +29,8 @@ export interface StatsOptions {
   readonly dataDirectory: string;
   /** `RuntimeInfo.rootDir`. */
   readonly engineDirectory: string;
-  /** The node's part of the machine's memory, where it has one. */
-  readonly ownMemoryBytes?: number | undefined;
+  /** What the node has of the machine, where that is not all of it. */
+  readonly part?: MachinePart | undefined;
   readonly signal: AbortSignal;
   readonly host?: HostReader | undefined;
   readonly meter?: DiskMeter | undefined;
@@ -40,8 +47,8 @@ export interface Stats {
   /** A pod's local storage, measured at most so long ago. */
   disk(pod: Pod, maxAgeMs: number): Promise<PodDisk>;
   readonly host: HostReader;
-  /** The memory of a node that has a part of the machine's only; undefined when it has all of it. */
-  ownMemory(): Promise<HostMemory | undefined>;
+  /** What a node uses of what it has only a part of. */
+  own(): Promise<Partial<Pick<NodeReading, "memory" | "processes">>>;
 }
 
 const FRESH_MS = 1_000;
@@ -52,6 +59,7 @@ const DISK_AGE_MS = 60_000;
 /** Nothing runs in the background: speeds come from the reading before, or from a second one taken at once when there is none. */
 export function createStats(options: StatsOptions): Stats {
   const { signal, now = Date.now, steady = () => performance.now() } = options;
+  const { part = {} } = options;
   const host = options.host ?? createHostReader();
   const rates = createRates();
   const sources = {
@@ -60,7 +68,7 @@ export function createStats(options: StatsOptions): Stats {
     containers: options.containers,
     nodeDirectory: options.dataDirectory,
     engineDirectory: options.engineDirectory,
-    ownMemoryBytes: options.ownMemoryBytes,
+    part,
     startedAt: options.startedAt ?? now(),
     now,
   };
@@ -91,7 +99,14 @@ export function createStats(options: StatsOptions): Stats {
   return {
     host,
     reading,
-    ownMemory: async () => (options.ownMemoryBytes === undefined ? undefined : (await reading()).node.memory),
+    own: async () => {
+      if (part.memoryBytes === undefined && part.pids === undefined) return {};
+      const { memory, processes } = (await reading()).node;
+      return {
+        ...(part.memoryBytes !== undefined && { memory }),
+        ...(part.pids !== undefined && { processes }),
+      };
+    },
     disk: (pod, maxAgeMs) => measurePodDisk(diskSources, pod, maxAgeMs),
     summary: async () => {
       const [taken, disks] = await Promise.all([
