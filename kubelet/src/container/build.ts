@@ -11,7 +11,8 @@ import { checkSubPath, resolveSubPath } from "../volumes/sub-path.ts";
 import { ConfigError, makeEnvironment } from "./env.ts";
 import { expand, unresolvedReferences } from "./expand.ts";
 import { readEnvFile } from "./env-file.ts";
-import { nodeHosts, podHostname, podResolvConf, printResolvConf } from "./dns.ts";
+import { nodeHosts, podHostname } from "./dns.ts";
+import { resolvConfOf } from "./resolv-conf.ts";
 import { containerName, LABEL, podLabels, sandboxVolumePath, volumeName } from "./names.ts";
 import { containerResources, oomScore } from "./resources.ts";
 import { containerSecurity } from "./security.ts";
@@ -127,7 +128,7 @@ async function nodeNameFiles(run: PodRun, mounted: ReadonlySet<string>): Promise
   const files: [string, string][] = [];
   const policy = pod.spec.dnsPolicy ?? "ClusterFirst";
   if (policy === "ClusterFirstWithHostNet" || policy === "None" || pod.spec.dnsConfig)
-    files.push(["/etc/resolv.conf", printResolvConf(podResolvConf(dnsInput(run)))]);
+    files.push(["/etc/resolv.conf", resolvConfOf(run)]);
   files.push(["/etc/hosts", nodeHosts(pod, await readFile("/etc/hosts", "utf8"))]);
   return Promise.all(
     files
@@ -139,13 +140,6 @@ async function nodeNameFiles(run: PodRun, mounted: ReadonlySet<string>): Promise
       }),
   );
 }
-
-export const dnsInput = (run: PodRun) => ({
-  pod: run.pod,
-  clusterDomain: run.ctx.config.clusterDomain,
-  clusterDns: run.ctx.config.clusterDns,
-  node: run.ctx.node.resolvConf(),
-});
 
 async function environment({ run, container, sandbox }: BuildInput): Promise<ReadonlyMap<string, string>> {
   const { pod, ctx } = run;

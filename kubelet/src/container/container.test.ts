@@ -184,6 +184,24 @@ describe("names", () => {
     expect(conf({})).toBe(
       "search shop.svc.cluster.local svc.cluster.local cluster.local lan\nnameserver 10.96.0.10\noptions ndots:5\n",
     ));
+  test("what resolvers would not read is left out, and told", () => {
+    const fitted = (spec: Partial<NonNullable<Pod["spec"]>>) =>
+      podResolvConf({ pod: pod(spec), clusterDomain: "cluster.local", clusterDns: "10.96.0.10", node });
+    const nameservers = ["1.1.1.1", "1.1.1.2", "1.1.1.3"];
+    const short = Array.from({ length: 32 }, (_, i) => `s${i}.zone`);
+    const many = fitted({ dnsConfig: { nameservers, searches: short } });
+    expect(many.servers).toEqual(["10.96.0.10", "1.1.1.1", "1.1.1.2"]);
+    expect(many.searches).toHaveLength(32);
+    expect(many.omissions).toEqual([
+      "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.1.1.1 1.1.1.2",
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${many.searches.join(" ")}`,
+    ]);
+    const long = Array.from({ length: 10 }, (_, i) => `${i}${"x".repeat(249)}`);
+    expect(fitted({ dnsPolicy: "None", dnsConfig: { nameservers, searches: long } }).searches).toEqual(
+      long.slice(0, 8),
+    );
+    expect(fitted({}).omissions).toEqual([]);
+  });
   test("a pod in the node's network has the node's, unless it asks otherwise", () => {
     expect(conf({ hostNetwork: true })).toBe("search lan\nnameserver 9.9.9.9\noptions edns0\n");
     expect(conf({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" })).toContain(

@@ -52,8 +52,8 @@ function baseConf({ pod, clusterDomain, clusterDns, node }: DnsInput): ResolvCon
   return { servers: [clusterDns], searches: unique([...own, ...node.searches]), options: ["ndots:5"] };
 }
 
-/** The pod's resolv.conf by its dnsPolicy and dnsConfig. */
-export function podResolvConf(input: DnsInput): ResolvConf {
+/** What the pod asks for by its dnsPolicy and dnsConfig. */
+function wantedConf(input: DnsInput): ResolvConf {
   const base = baseConf(input);
   const config = input.pod.spec?.dnsConfig;
   if (!config) return base;
@@ -65,6 +65,43 @@ export function podResolvConf(input: DnsInput): ResolvConf {
     searches: unique([...base.searches, ...(config.searches ?? [])]),
     options: [...options.values()],
   };
+}
+
+/** Resolvers read no more than that. */
+const MAX_SERVERS = 3;
+const MAX_SEARCHES = 32;
+const MAX_SEARCH_LINE = 2048;
+const MAX_NAME = 255;
+
+function fittingSearches(wanted: readonly string[]): string[] {
+  const searches = wanted.filter((name) => name.length <= MAX_NAME).slice(0, MAX_SEARCHES);
+  while (searches.join(" ").length > MAX_SEARCH_LINE) searches.pop();
+  return searches;
+}
+
+export interface PodResolvConf extends ResolvConf {
+  /** What had to be left out, in upstream's words. */
+  readonly omissions: readonly string[];
+}
+
+/** The pod's resolv.conf, as much of it as resolvers read. */
+export function podResolvConf(input: DnsInput): PodResolvConf {
+  const wanted = wantedConf(input);
+  const searches = fittingSearches(wanted.searches);
+  const servers = wanted.servers.slice(0, MAX_SERVERS);
+  const omissions = [
+    ...(servers.length < wanted.servers.length
+      ? [
+          `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(" ")}`,
+        ]
+      : []),
+    ...(searches.length < wanted.searches.length
+      ? [
+          `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(" ")}`,
+        ]
+      : []),
+  ];
+  return { servers, searches, options: wanted.options, omissions };
 }
 
 const MAX_HOSTNAME = 63;

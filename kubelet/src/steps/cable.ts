@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
-import { podHosts, podResolvConf, printResolvConf } from "../container/dns.ts";
-import { dnsInput } from "../container/build.ts";
+import { podHosts } from "../container/dns.ts";
+import { resolvConfOf } from "../container/resolv-conf.ts";
 import { podEvent, sandboxOf, type PodRun } from "../pod.ts";
 import type { HostPort } from "../network/rules.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
@@ -33,7 +33,7 @@ async function writeNameFiles(run: PodRun, sandbox: RuntimeContainer): Promise<v
   const hosts = podHosts(run.pod, run.address ? [run.address] : [], run.ctx.config.clusterDomain);
   await Promise.all([
     writeFile(`${root}/etc/hosts`, hosts),
-    writeFile(`${root}/etc/resolv.conf`, printResolvConf(podResolvConf(dnsInput(run)))),
+    writeFile(`${root}/etc/resolv.conf`, resolvConfOf(run)),
   ]);
 }
 
