@@ -94,7 +94,20 @@ ${head("image", "restartPolicy: Never")}
 ${head("node-names", "hostNetwork: true")}
   dnsPolicy: ClusterFirstWithHostNet
   hostAliases: [{ ip: 10.1.2.3, hostnames: [alias.test] }]
-  containers: [{ name: main, image: ${busybox}, command: [sleep, "3600"] }]
+  volumes:
+    - { name: hosts, hostPath: { path: /etc/hosts, type: File } }
+    - { name: name, hostPath: { path: /etc/hostname, type: File } }
+    - { name: logs, hostPath: { path: /var/log/pods, type: Directory } }
+    - { name: tmp, hostPath: { path: /tmp, type: Directory } }
+  containers:
+    - name: main
+      image: ${busybox}
+      command: [sleep, "3600"]
+      volumeMounts:
+        - { name: hosts, mountPath: /node/hosts }
+        - { name: name, mountPath: /node/hostname }
+        - { name: logs, mountPath: /node/logs }
+        - { name: tmp, mountPath: /node/tmp }
 ${head("merged")}
   hostnameOverride: my.own.name
   dnsConfig: { nameservers: [10.9.8.7], searches: [svc.cluster.local, x.test], options: [{ name: ndots, value: "3" }, { name: edns0 }] }
@@ -214,7 +227,10 @@ test("a pod in the node's network has the node's names and its own aliases", asy
   expect(await sh("node-names", "cat /etc/resolv.conf")).toContain("nameserver 10.96.0.10\n");
   const { spec, status } = await pod("node-names");
   expect(status?.podIP).toBe(status?.hostIP);
-  expect(await sh("node-names", "echo $HOSTNAME")).toBe(`${spec?.nodeName}\n`);
+  expect(await sh("node-names", "echo $HOSTNAME; hostname; cat /etc/hostname /node/hostname")).toBe(
+    `${spec?.nodeName}\n`.repeat(4),
+  );
+  expect(await sh("node-names", "cat /node/hosts")).toContain(`${status?.hostIP}\t${spec?.nodeName}\n`);
 });
 
 test("dnsConfig adds to the policy's resolver; a container may bring its own hosts file", async () => {

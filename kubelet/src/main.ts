@@ -14,7 +14,7 @@ import { refuseForIsolation } from "./admission/isolation.ts";
 import { refusePod } from "./admit.ts";
 import { createPodCgroups, noPodCgroups } from "./cgroups/pod-cgroups.ts";
 import { API_PORT, KUBELET_VERSION, readConfig } from "./config.ts";
-import { parseResolvConf } from "./container/dns.ts";
+import { parseResolvConf, printResolvConf } from "./container/dns.ts";
 import { openClaimRecords } from "./devices/claims.ts";
 import { serveDevices } from "./devices/start.ts";
 import { heldAddresses } from "./engine-view.ts";
@@ -27,6 +27,8 @@ import { createHollowNetwork } from "./network/hollow.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
 import { nodeCredentials } from "./node/credentials.ts";
 import { createPodDirectory, createUidFinder } from "./node/directory.ts";
+import { seedHostFiles } from "./node/host-files.ts";
+import { writeNodeNames } from "./node/host-name.ts";
 import { findUplink, readMachine } from "./node/facts.ts";
 import { watchDns } from "./node/health.ts";
 import { runLease } from "./node/lease.ts";
@@ -241,6 +243,15 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const lease = runLease(client, name, () => nodeCache.get(name)?.metadata.uid, log, signal);
   await started;
 
+  if (own) await writeNodeNames(name);
+  await seedHostFiles(storage.host("/").here, {
+    name,
+    address: uplink.address,
+    machineId: machine.nodeInfo.machineID,
+    osImage: machine.nodeInfo.osImage,
+    resolvConf: printResolvConf(kubelet.ctx.node.resolvConf()),
+  });
+
   // Pods: those of the API first, then what the engine runs for nobody is ended.
   const uid = (pod: { metadata: { uid?: string | undefined } }): string => pod.metadata.uid ?? "";
   podCache.on({
@@ -254,7 +265,6 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const stopNotices = followNotices(bus, kubelet.ctx.references);
   const directory = createPodDirectory(kubelet.pods);
   const logs = storage.host("/var/log").here;
-  await mkdir(logs, { recursive: true });
   const ownServer = createOwnServer(Number(env["CORACLE_HEALTH_PORT"] ?? 10248));
   const uidOf = createUidFinder(kubelet.pods);
   serve(createLogHttp({ runtime, pods: directory, uidOf, directory: logs, isAllowed: ownServer.isOurs }));

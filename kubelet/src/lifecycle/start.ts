@@ -15,7 +15,14 @@ import {
   type Prepared,
   type SpecContainer,
 } from "../pod.ts";
-import { isNameTaken, RuntimeFailure, type ContainerSpec, type ImageInfo } from "../runtime/runtime.ts";
+import { nameProcess } from "../node/host-name.ts";
+import {
+  isNameTaken,
+  RuntimeFailure,
+  type ContainerSpec,
+  type ImageInfo,
+  type RuntimeContainer,
+} from "../runtime/runtime.ts";
 import { watchHealth } from "./health.ts";
 import { runHook } from "./hooks.ts";
 import { isStartOverAsked } from "./restart-all.ts";
@@ -153,6 +160,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   podEvent(run, "Normal", "Started", "Container started", container);
   const instance = await ctx.engine.refresh(prepared.id);
   if (!instance) return;
+  await nameAfterNode(run, instance);
   watchHealth(run, container, instance);
   const health = run.health.get(prepared.id);
   if (health && container.spec.lifecycle?.postStart) {
@@ -168,6 +176,17 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
     });
   }
   run.publish();
+}
+
+/** A container in the node's network sees the node's name. One that has ended already needs none. */
+async function nameAfterNode({ pod, ctx }: PodRun, { id, state, pid }: RuntimeContainer): Promise<void> {
+  if (!pod.spec?.hostNetwork || ctx.node.containerId === undefined || state !== "running") return;
+  try {
+    await nameProcess(pid, ctx.node.name);
+  } catch (error) {
+    if ((await ctx.engine.refresh(id))?.state === "running")
+      ctx.log.warn({ err: error, pod: pod.metadata.name }, "a container has no host name of the node");
+  }
 }
 
 /** Restarts are counted per container and image. */
