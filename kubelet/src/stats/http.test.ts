@@ -47,6 +47,20 @@ it("serves the summary, the pods and the configuration as JSON", async () => {
   expect(JSON.parse((await get("/pods")).text)).toMatchObject({ kind: "PodList", items: pods });
   expect(JSON.parse((await get("/configz")).text)).toEqual({ kubeletconfig: { maxPods: 110 } });
 });
+it("tells what runs, by pod and without sandboxes", async () => {
+  expect(JSON.parse((await get("/runningpods/")).text)).toEqual({
+    kind: "PodList",
+    apiVersion: "v1",
+    metadata: {},
+    items: [
+      {
+        metadata: { name: "web", namespace: "default", uid: "uid-web" },
+        spec: { containers: [{ name: "nginx", image: "busybox:1.36" }] },
+        status: {},
+      },
+    ],
+  });
+});
 it("serves both texts of metrics", async () => {
   expect((await get("/metrics/resource")).text).toContain('container="nginx"');
   expect((await get("/metrics/cadvisor")).text).toContain("machine_memory_bytes 8000000000");

@@ -27,11 +27,12 @@ const TEXT = "text/plain; version=0.0.4; charset=utf-8";
 const DISK_AGE_MS = 60_000;
 const json = (body: object): Answer => ({ type: "application/json", text: JSON.stringify(body) });
 
-/** Answers GET of /stats/summary, /pods, /configz, /metrics/resource and /metrics/cadvisor; all else is left to others. */
+/** Answers GET of /stats/summary, /pods, /runningpods, /configz, /metrics/resource and /metrics/cadvisor; all else is left to others. */
 export function createKubeletHttp(options: KubeletHttpOptions): HttpHandler {
   const { stats } = options;
   const paths: Readonly<Record<string, () => Promise<Answer>>> = {
     "/stats/summary": async () => json(await stats.summary()),
+    "/runningpods": async () => json(runningPods(options.containers())),
     "/pods": async () => json(podList(options.pods())),
     "/configz": async () => json({ kubeletconfig: options.configuration() }),
     "/metrics/resource": async () => ({ type: TEXT, text: resourceMetrics(await stats.reading()) }),
@@ -63,6 +64,28 @@ const podList = (pods: Iterable<Pod>): object => ({
   metadata: {},
   items: [...pods],
 });
+
+/** What the engine runs, whatever the API says of it: names and images only. */
+function runningPods(containers: Iterable<RuntimeContainer>): object {
+  const running = [...containers].filter((c) => c.state === "running" && c.labels[LABEL.type] !== "sandbox");
+  const byPod = Map.groupBy(running, ({ labels }) => labels[LABEL.podUid] ?? "");
+  return podList(
+    [...byPod].map(([uid, [first, ...rest]]): Pod => ({
+      metadata: {
+        name: first?.labels[LABEL.podName],
+        namespace: first?.labels[LABEL.podNamespace],
+        uid,
+      },
+      spec: {
+        containers: (first ? [first, ...rest] : []).map(({ labels, image }) => ({
+          name: labels[LABEL.container] ?? "",
+          image,
+        })),
+      },
+      status: {},
+    })),
+  );
+}
 
 async function cadvisor({ stats, pods }: KubeletHttpOptions): Promise<string> {
   const disks = new Map<string, PodDisk>();
