@@ -75,6 +75,8 @@ export interface PodRun {
   /** Containers that failed to be made, and when to try again. */
   readonly retryAt: Map<string, number>;
   readonly prepared: Map<string, Promise<Prepared | undefined>>;
+  /** Events of containers that were made ahead of their volumes: told when those are there. */
+  readonly held: (() => void)[];
   readonly volumes: Map<string, MountedVolume>;
   /** Containers and sandboxes that this kubelet has started, as against those it found. */
   readonly started: Set<string>;
@@ -145,6 +147,7 @@ export function createPodRun({ pod, source, ctx, wake, publish }: PodRunOptions)
     waiting: new Map(),
     retryAt: new Map(),
     prepared: new Map(),
+    held: [],
     volumes: new Map(),
     started: new Set(),
     address: undefined,

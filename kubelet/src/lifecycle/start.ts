@@ -39,6 +39,23 @@ export function nextAttempt(run: PodRun, name: string): number {
   return before?.containerID ? before.restartCount + 1 : 0;
 }
 
+/** Nothing is told of a container before the pod's volumes are there: who reads the events looks for what holds it up. */
+function tellOf(
+  run: PodRun,
+  container: SpecContainer,
+): (type: "Normal" | "Warning", reason: string, message: string) => void {
+  return (type, reason, message) => {
+    const tell = (): void => podEvent(run, type, reason, message, container);
+    if (run.volumesOf !== undefined && run.volumesOf === sandboxOf(run)?.id) tell();
+    else run.held.push(tell);
+  };
+}
+
+/** Tells what was held back. */
+export function tellHeld(run: PodRun): void {
+  for (const tell of run.held.splice(0)) tell();
+}
+
 function askImage(run: PodRun, container: SpecContainer, attempt: number): Promise<ImageAnswer> {
   const { ctx, pod } = run;
   return ctx.images.ensure({
@@ -46,7 +63,7 @@ function askImage(run: PodRun, container: SpecContainer, attempt: number): Promi
     container: container.spec,
     attempt,
     credentials: () => pullCredentials(run, container.spec.image ?? ""),
-    event: (type, reason, message) => podEvent(run, type, reason, message, container),
+    event: tellOf(run, container),
     wake: run.wake,
   });
 }
@@ -66,7 +83,7 @@ async function create(run: PodRun, spec: ContainerSpec): Promise<string> {
 function fail(run: PodRun, container: SpecContainer, reason: string, error: Error): undefined {
   run.waiting.set(container.spec.name, { reason, message: error.message });
   run.retryAt.set(container.spec.name, run.ctx.steady() + RETRY_MS);
-  podEvent(run, "Warning", "Failed", `Error: ${error.message}`, container);
+  tellOf(run, container)("Warning", "Failed", `Error: ${error.message}`);
   return undefined;
 }
 
@@ -87,7 +104,7 @@ async function make(
   }
   try {
     const id = await create(run, spec);
-    podEvent(run, "Normal", "Created", "Container created", container);
+    tellOf(run, container)("Normal", "Created", "Container created");
     return { id, attempt };
   } catch (error) {
     // Somebody removed the image since it was looked at.

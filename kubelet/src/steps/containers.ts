@@ -3,7 +3,7 @@ import { messagePlace } from "../container/build.ts";
 import { LABEL, nodeLabels, podFullName } from "../container/names.ts";
 import { endContainer, endPod } from "../lifecycle/end.ts";
 import { isStartOverAsked, startOver } from "../lifecycle/restart-all.ts";
-import { startContainer } from "../lifecycle/start.ts";
+import { startContainer, tellHeld } from "../lifecycle/start.ts";
 import { attemptOf, planContainers, type Kill, type Plan } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
 import {
@@ -57,6 +57,7 @@ const hookRuns = (run: PodRun): boolean =>
   [...run.health].some(([id, { hook }]) => hook === "running" && run.instances.get(id)?.state === "running");
 
 async function startAll(run: PodRun): Promise<void> {
+  tellHeld(run);
   for (const spec of run.plan?.start ?? []) {
     const container = containersOf(run.pod).find((c) => c.spec.name === spec.name);
     if (!container || hookRuns(run) || isEnding(run) || isStartOverAsked(run)) return;

@@ -162,6 +162,7 @@ export const sandbox: PodStep = {
       podEvent(run, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
     if (!(await removeOld(run))) return false;
     run.prepared.clear();
+    run.held.length = 0;
     try {
       const id = await create(run, specOf(run, attempt, await makeGroup(run)));
       await ctx.engine.refresh(id);
