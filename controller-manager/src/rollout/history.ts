@@ -5,7 +5,7 @@ import { controllerRevisions, type Resource } from "@coracle/shared/api/resource
 import type { ControllerContext } from "@coracle/shared/controller/controller.ts";
 import { isAlreadyExists, isNotFound } from "@coracle/shared/errors.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
-import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
+import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { controllerOf, controllerReferenceTo } from "@coracle/shared/meta/owners.ts";
 import { semanticEqual } from "../canonical.ts";
 import { claim } from "../ownership/claim.ts";
@@ -158,15 +158,15 @@ export async function deleteRevision(ctx: ControllerContext, revision: Controlle
     });
 }
 
-/** A revision that arrives is the owner's own work; one that is changed or deleted is not, and its owner looks again. */
+/**
+ * The owner of a revision looks again at whatever happens to it. Most that arrive are the owner's own work, but not all (a second
+ * manager's, one put back from a backup), and one that the cache has after the owner's last look would otherwise be seen by nobody.
+ */
 export function keysOfRevision(
   revision: KubeObject,
   old: KubeObject | undefined,
-  ctx: ControllerContext,
   owner: Resource<unknown>,
 ): string[] {
-  const arrived = !old && ctx.informers.for(controllerRevisions).get(keyOf(revision)) !== undefined;
-  if (arrived) return [];
   return [revision, old].flatMap((state) => {
     const ref = state && controllerOf(state);
     return ref && refersTo(ref, owner) ? [`${revision.metadata.namespace}/${ref.name}`] : [];

@@ -54,7 +54,7 @@ export function daemonSetController(): Controller {
       {
         resource: controllerRevisions,
         keys: (revision, old, ctx) => [
-          ...keysOfRevision(revision, old, ctx, daemonSets),
+          ...keysOfRevision(revision, old, daemonSets),
           ...keysOfOrphan(revision, old, ctx.informers.for(daemonSets), selectorFor),
         ],
       },

@@ -40,7 +40,7 @@ export function statefulSetController(): Controller {
       {
         resource: controllerRevisions,
         keys: (revision, old, ctx) => [
-          ...keysOfRevision(revision, old, ctx, statefulSets),
+          ...keysOfRevision(revision, old, statefulSets),
           ...keysOfOrphan(revision, old, ctx.informers.for(statefulSets), selectorFor),
         ],
       },
