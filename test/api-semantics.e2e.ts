@@ -220,6 +220,9 @@ describe("reading", () => {
       504,
       expect.objectContaining({
         reason: "Timeout",
+        message: expect.stringMatching(
+          /^Timeout: Too large resource version: 99999999999, current: \d+$/,
+        ) as string,
         details: {
           causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
           retryAfterSeconds: 1,

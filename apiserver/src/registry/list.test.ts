@@ -112,6 +112,11 @@ describe("list", () => {
       code: 422,
     });
     expect(await list(api, `${maps}?resourceVersion=x`)).toMatchObject({ code: 422 });
+    expect(await list(api, `${maps}?resourceVersion=18446744073709551616`)).toMatchObject({ code: 422 });
+    expect(await list(api, `${maps}?resourceVersion=18446744073709551615`)).toMatchObject({
+      code: 504,
+      message: expect.stringMatching(/^Timeout: Too large resource version: /) as string,
+    });
   });
 
   it("shows tables, with as much of each object as is wanted", async () => {

@@ -1,4 +1,4 @@
-import { badRequest, expired, invalid, isExpired } from "@coracle/shared/errors.ts";
+import { badRequest, invalid, isExpired } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../request.ts";
 import { decodeToken, encodeToken, tokenExpired } from "./continue-token.ts";
 import { loadItems } from "./custom.ts";
@@ -6,6 +6,9 @@ import { forbiddenField, invalidValue, notSupported, path } from "./field.ts";
 import type { Call, Registry } from "./registry.ts";
 import { respondList, type ListPage } from "./respond.ts";
 import { readSelection } from "./select.ts";
+
+/** Versions are unsigned numbers of 64 bits to clients, as upstream. */
+const LARGEST_VERSION = 2n ** 64n - 1n;
 
 type Match = "" | "Exact" | "NotOlderThan";
 
@@ -137,15 +140,15 @@ function readMatch(query: URLSearchParams, version: string): Match {
   return match;
 }
 
-/** @throws ApiError 422 for what is not a number */
+/**
+ * A revision that no store has reached yet is a number all the same: who reads at it waits, and hears 504.
+ * @throws ApiError 422 for what is not an unsigned number of 64 bits
+ */
 export function parseVersion(text: string): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  if (/^\d+$/.test(text)) throw expired(`Too large resource version: ${text}`);
+  const digits = /^\d+$/.test(text);
+  if (digits && BigInt(text) <= LARGEST_VERSION) return Number(text);
+  const why = digits ? "value out of range" : "invalid syntax";
   throw invalid("meta.k8s.io", "ListOptions", "", [
-    invalidValue(
-      path("resourceVersion"),
-      text,
-      `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    ),
+    invalidValue(path("resourceVersion"), text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`),
   ]);
 }

@@ -81,7 +81,7 @@ describe("reading", () => {
     const cache = await open();
     await expect(cache.waitFor(100, 20)).rejects.toMatchObject({
       code: 504,
-      message: "Too large resource version: 100, current: 1",
+      message: "Timeout: Too large resource version: 100, current: 1",
     });
   });
 

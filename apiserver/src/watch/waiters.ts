@@ -8,7 +8,7 @@ export interface Waiters {
 
 /** The answer to a read at a revision that the cache has not seen, as upstream words it. */
 export const tooLarge = (wanted: number, current: number): ApiError =>
-  new ApiError(504, "Timeout", `Too large resource version: ${wanted}, current: ${current}`, {
+  new ApiError(504, "Timeout", `Timeout: Too large resource version: ${wanted}, current: ${current}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
   });
