@@ -16,6 +16,8 @@ export interface Outcomes {
     nominatedNode: string | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /** An error kept the pod from a node that had room for it; it is tried again. */
+  failed(pod: PodInfo, message: string, signal: AbortSignal): Promise<void>;
   /** Takes back the promise of a node, which a pod of more importance needs. */
   denominate(pod: PodInfo, signal: AbortSignal): Promise<void>;
   evict(victim: PodInfo, preemptor: PodInfo, nodeName: string, signal: AbortSignal): Promise<void>;
@@ -45,6 +47,30 @@ export function createOutcomes(
       { subresource: "status", signal },
     );
   };
+  const notScheduled = async (
+    pod: PodInfo,
+    { reason, message }: { reason: "Unschedulable" | "SchedulerError"; message: string },
+    nominatedNode: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    events.record(pod.pod, {
+      type: "Warning",
+      reason: "FailedScheduling",
+      action: "Scheduling",
+      note: message,
+    });
+    const old = podCondition(pod.pod, "PodScheduled");
+    const told = old?.status === "False" && old.reason === reason && old.message === message;
+    const nominated =
+      nominatedNode !== undefined && nominatedNode !== (pod.pod.status?.nominatedNodeName ?? "");
+    if (told && !nominated) return;
+    const condition = withCondition(pod.pod, { type: "PodScheduled", status: "False", reason, message });
+    await patchStatus(
+      pod,
+      { conditions: [condition], ...(nominated ? { nominatedNodeName: nominatedNode || null } : {}) },
+      signal,
+    );
+  };
 
   return {
     async bind(pod, nodeName, signal) {
@@ -63,30 +89,10 @@ export function createOutcomes(
         note: `Successfully assigned ${pod.key} to ${nodeName}`,
       });
     },
-    async unschedulable(pod, message, nominatedNode, signal) {
-      events.record(pod.pod, {
-        type: "Warning",
-        reason: "FailedScheduling",
-        action: "Scheduling",
-        note: message,
-      });
-      const old = podCondition(pod.pod, "PodScheduled");
-      const told = old?.status === "False" && old.reason === "Unschedulable" && old.message === message;
-      const nominated =
-        nominatedNode !== undefined && nominatedNode !== (pod.pod.status?.nominatedNodeName ?? "");
-      if (told && !nominated) return;
-      const condition = withCondition(pod.pod, {
-        type: "PodScheduled",
-        status: "False",
-        reason: "Unschedulable",
-        message,
-      });
-      await patchStatus(
-        pod,
-        { conditions: [condition], ...(nominated ? { nominatedNodeName: nominatedNode || null } : {}) },
-        signal,
-      );
-    },
+    unschedulable: (pod, message, nominatedNode, signal) =>
+      notScheduled(pod, { reason: "Unschedulable", message }, nominatedNode, signal),
+    failed: (pod, message, signal) =>
+      notScheduled(pod, { reason: "SchedulerError", message }, undefined, signal),
     denominate: (pod, signal) => patchStatus(pod, { nominatedNodeName: null }, signal),
     async evict(victim, preemptor, nodeName, signal) {
       const condition = withCondition(victim.pod, {

@@ -88,6 +88,7 @@ export function createScheduler(options: SchedulerOptions) {
     } catch (error) {
       log.error({ pod: info.key, err: error }, "scheduling cycle failed");
       queue.failed(queued, new Set());
+      tellOf(info, error);
     }
   }
 
@@ -116,12 +117,17 @@ export function createScheduler(options: SchedulerOptions) {
       if (settled) queue.done(info.uid);
       else queue.failed(queued, new Set());
       queue.onEvent({ kind: "pod-deleted", pod: info });
-      if (!settled)
-        log.warn(
-          { pod: info.key, node: node.name, err: error instanceof ApiError ? error.message : error },
-          "pod not bound, will try again",
-        );
+      if (settled || signal.aborted) return;
+      const told = error instanceof ApiError ? error.message : error;
+      log.warn({ pod: info.key, node: node.name, err: told }, "pod not bound, will try again");
+      tellOf(info, error);
     }
+  }
+
+  /** Says on the pod that an error, and no lack of room, keeps it from a node. */
+  function tellOf(info: PodInfo, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    outcomes.failed(info, message, signal).catch((failure: unknown) => reportUnlessGone(info, failure));
   }
 
   function refuse(queued: QueuedPod, refused: Refused): void {
