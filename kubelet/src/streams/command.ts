@@ -46,10 +46,11 @@ function readSize(data: Uint8Array): { columns: number; rows: number } | undefin
 }
 
 /** Client → command: standard input and terminal sizes, until the client is done. */
-async function feed(session: Session, channels: DuplexChannels): Promise<void> {
+async function feed(session: Session, channels: DuplexChannels, tty: boolean): Promise<void> {
   for await (const message of channels.receive()) {
     if ("closed" in message) {
-      if (message.channel === channel.stdin) session.stdin.end();
+      // A terminal's input does not end; were the engine told so, it would stop listening to the command.
+      if (message.channel === channel.stdin && !tty) session.stdin.end();
     } else if (message.channel === channel.resize) {
       const size = readSize(message.data);
       // The command may have ended while the size was under way.
@@ -81,7 +82,7 @@ export async function serveSession(
   session.stdin.on("error", () => undefined);
   channels.aborted.addEventListener("abort", () => session.close(), { once: true });
   if (!request.stdin) session.stdin.end();
-  feed(session, channels).catch(() => session.close());
+  feed(session, channels, request.tty === true).catch(() => session.close());
   try {
     for await (const { channel: from, data } of session.output()) {
       if ((from === channel.stdout && request.stdout) || (from === channel.stderr && request.stderr))
