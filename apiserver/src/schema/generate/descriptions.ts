@@ -26,12 +26,22 @@ export function packDescriptions(sources: DescriptionSources): string {
 
 /** The descriptions of every type that the table of facts knows and the sources describe. */
 export function readDescriptions({ models, packages }: DescriptionSources): Descriptions {
-  const commented = packages === undefined ? {} : describeComments(readPackages(packages));
+  const commented = packages === undefined ? {} : commentsIn(packages);
   const found = describedByModels(models);
   for (const name of Object.keys(facts.types))
     if (commented[name] !== undefined)
       found[name] = { ...commented[name], "": commented[name][""] || (found[name]?.[""] ?? "") };
   return found;
+}
+
+/** A newer release may lay its sources out otherwise: that costs sentences, not the build. */
+function commentsIn(packages: string): Descriptions {
+  try {
+    return describeComments(readPackages(packages));
+  } catch (error) {
+    console.warn(`The API's sources cannot be read for their sentences: ${String(error)}`);
+    return {};
+  }
 }
 
 function describedByModels(models: string): Record<string, Record<string, string>> {
