@@ -6,26 +6,18 @@ import { splitApiVersion } from "../schema/registry.ts";
 import type { ObjectNode } from "../schema/node.ts";
 import { checkApplied, problemText } from "./check-applied.ts";
 import { compareObjects } from "./compare.ts";
-import {
-  difference,
-  emptySet,
-  equalSets,
-  intersection,
-  isEmptySet,
-  printPaths,
-  union,
-  without,
-} from "./field-set.ts";
-import type { FieldSet } from "./field-set.ts";
+import { equalSets, isEmptySet, printPaths, without } from "./field-set.ts";
 import { clone, equal, isObject, tooDeep } from "./json.ts";
 import { capManagers, identityOf, managedOnly, readManagers, writeManagers } from "./managed-fields.ts";
 import type { Manager, Managers } from "./managed-fields.ts";
-import { mergeTyped, removePaths, settle } from "./merge-typed.ts";
+import { mergeTyped } from "./merge-typed.ts";
 import { conflictsWith, dispossess } from "./ownership.ts";
 import type { Conflict } from "./ownership.ts";
-import { pathsIn, withNamedFields } from "./owned.ts";
+import { pathsIn } from "./owned.ts";
+import { prune } from "./prune.ts";
 import { entryTime, withoutManagedFields, zeroObject } from "./track.ts";
 import type { FieldWriter } from "./track.ts";
+import { comparer, oneVersion } from "./versions.ts";
 
 export interface Applied {
   /** The merged object with its managedFields; shares nothing with the inputs. Not yet decoded, defaulted or validated. */
@@ -39,7 +31,7 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 const beforeFirstApply = "before-first-apply";
 
 /**
- * Applies `config` to `live` (undefined: the object does not exist yet).
+ * Applies `config` to `live` (undefined: the object does not exist yet), both in the version that is applied.
  * @throws ApiError 400 for a configuration that does not fit the schema, 409 for conflicts unless `force`
  */
 export function applyConfiguration(
@@ -63,17 +55,20 @@ export function applyConfiguration(
   const set = managedOnly(without(pathsIn(node, checked), writer.resetFields));
   const applying: Managers = new Map(managers).set(id, { ...self, set });
 
-  const merged = mergeTyped(node, before, checked);
-  const object = prune(node, merged, applying, last?.set ?? emptySet);
-  const compared = compareObjects(node, before, object);
-  const comparison = {
-    changed: without(compared.changed, writer.resetFields),
-    removed: without(compared.removed, writer.resetFields),
-  };
-  const conflicts = writer.force ? [] : conflictsWith(applying, id, comparison.changed);
+  const versions = writer.versions ?? oneVersion(node);
+  const merged = mergeTyped(node, before, checked) as KubeObject;
+  const object = prune({ versions, apiVersion: writer.apiVersion, managers: applying }, merged, last);
+  const comparedIn = comparer({
+    versions,
+    before,
+    after: object,
+    zero: zeroObject,
+    resetFields: writer.resetFields,
+  });
+  const conflicts = writer.force ? [] : conflictsWith(applying, id, comparedIn);
   if (conflicts.length > 0) throw conflictError(conflicts);
 
-  const next = dispossess(applying, id, comparison);
+  const next = dispossess(applying, id, comparedIn);
   const isSame =
     live !== undefined &&
     last !== undefined &&
@@ -135,23 +130,6 @@ function liveManagers(node: ObjectNode, live: KubeObject | undefined, writer: Fi
     set,
   };
   return isEmptySet(set) ? managers : managers.set(identityOf(first), first);
-}
-
-/** Takes out what the manager applied last time and does not now, unless somebody else owns it or something below it. */
-function prune(node: ObjectNode, merged: unknown, managers: Managers, last: FieldSet): KubeObject {
-  if (isEmptySet(last)) return clone(merged) as KubeObject;
-  const named = (set: FieldSet): FieldSet => withNamedFields(node, set);
-  const lastNamed = named(last);
-  let pruned = removePaths(node, merged, lastNamed);
-  const mergedSet = named(pathsIn(node, merged));
-  const removeAllBut = (kept: FieldSet): unknown => removePaths(node, merged, difference(mergedSet, kept));
-
-  let owned = emptySet;
-  for (const manager of managers.values()) owned = union(owned, manager.set);
-  pruned = removeAllBut(union(named(pathsIn(node, pruned)), named(owned)));
-  // What the last configuration did not name at all was never the manager's to remove.
-  const dropped = difference(mergedSet, named(pathsIn(node, pruned)));
-  return settle(node, removePaths(node, merged, intersection(dropped, lastNamed)), owned) as KubeObject;
 }
 
 function conflictError(conflicts: readonly Conflict[]): ApiError {

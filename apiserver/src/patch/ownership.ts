@@ -1,8 +1,8 @@
 /** What one write does to everybody's ownership. */
 import type { FieldSet } from "./field-set.ts";
 import { difference, intersection, isEmptySet } from "./field-set.ts";
-import type { Comparison } from "./compare.ts";
 import type { Manager, Managers } from "./managed-fields.ts";
+import type { CompareIn } from "./versions.ts";
 
 export interface Conflict {
   readonly manager: Manager;
@@ -10,21 +10,29 @@ export interface Conflict {
 }
 
 /** Fields of others that this change would overwrite. */
-export function conflictsWith(managers: Managers, self: string | undefined, changed: FieldSet): Conflict[] {
+export function conflictsWith(
+  managers: Managers,
+  self: string | undefined,
+  comparedIn: CompareIn,
+): Conflict[] {
   const conflicts: Conflict[] = [];
   for (const [id, manager] of managers) {
-    if (id === self) continue;
-    const paths = intersection(manager.set, changed);
+    const compared = id === self ? undefined : comparedIn(manager.apiVersion);
+    if (!compared) continue;
+    const paths = intersection(manager.set, compared.changed);
     if (!isEmptySet(paths)) conflicts.push({ manager, paths });
   }
   return conflicts;
 }
 
-/** Everybody but `self` loses what was changed or removed. Those who are left with nothing go. */
+/**
+ * Everybody but `self` loses what was changed or removed. Those who are left with nothing go, and those whose version is no longer
+ * served: nobody can tell what they own.
+ */
 export function dispossess(
   managers: Managers,
   self: string | undefined,
-  { changed, removed }: Comparison,
+  comparedIn: CompareIn,
 ): Map<string, Manager> {
   const result = new Map<string, Manager>();
   for (const [id, manager] of managers) {
@@ -32,7 +40,9 @@ export function dispossess(
       result.set(id, manager);
       continue;
     }
-    const set = difference(difference(manager.set, changed), removed);
+    const compared = comparedIn(manager.apiVersion);
+    if (!compared) continue;
+    const set = difference(difference(manager.set, compared.changed), compared.removed);
     if (!isEmptySet(set)) result.set(id, set === manager.set ? manager : { ...manager, set });
   }
   return result;

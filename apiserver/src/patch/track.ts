@@ -3,8 +3,7 @@ import type { ManagedFieldsEntry } from "@coracle/shared/api/generated/meta-v1.t
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
 import { decodeObject } from "../schema/decode.ts";
 import type { ObjectNode } from "../schema/node.ts";
-import { compareObjects } from "./compare.ts";
-import { isEmptySet, union, without } from "./field-set.ts";
+import { isEmptySet, union } from "./field-set.ts";
 import type { FieldSet } from "./field-set.ts";
 import { clone, equal, isObject } from "./json.ts";
 import {
@@ -17,6 +16,7 @@ import {
 } from "./managed-fields.ts";
 import type { Manager } from "./managed-fields.ts";
 import { dispossess } from "./ownership.ts";
+import { comparer, oneVersion, type Versions } from "./versions.ts";
 
 export interface FieldWriter {
   /** The `fieldManager` parameter, or what {@link managerOfUserAgent} makes of the client. */
@@ -27,6 +27,8 @@ export interface FieldWriter {
   readonly now: Date;
   /** Fields this endpoint does not write: {@link resetFieldsOf}. */
   readonly resetFields: FieldSet;
+  /** Of a kind that is served in more than one; otherwise the type that is given with the object is the only one. */
+  readonly versions?: Versions | undefined;
 }
 
 /** The default manager of a request: its user agent up to the first slash, printable and at most 128 characters. */
@@ -75,20 +77,22 @@ export function trackUpdate(
     delete object.metadata.managedFields;
     return;
   }
-  const compared = compareObjects(
-    node,
-    withoutManagedFields(live ?? zeroObject(node)),
-    withoutManagedFields(object),
-  );
-  const changed = without(compared.changed, writer.resetFields);
-  const removed = without(compared.removed, writer.resetFields);
-  const written = managedOnly(changed);
-  if (isEmptySet(written) && isEmptySet(removed)) {
+  const comparedIn = comparer({
+    versions: writer.versions ?? oneVersion(node),
+    before: live && withoutManagedFields(live),
+    after: withoutManagedFields(object),
+    zero: zeroObject,
+    resetFields: writer.resetFields,
+  });
+  const compared = comparedIn(writer.apiVersion);
+  if (!compared) throw new Error(`${writer.apiVersion} is not served`);
+  const written = managedOnly(compared.changed);
+  if (isEmptySet(written) && isEmptySet(compared.removed)) {
     // Sets are immutable, so the live entries can stand in the new object as they are.
     if (entries) object.metadata.managedFields = entries;
     return;
   }
-  const next = dispossess(managers, undefined, { changed, removed });
+  const next = dispossess(managers, undefined, comparedIn);
   if (!isEmptySet(written)) {
     const self = {
       name: writer.manager,

@@ -112,7 +112,7 @@ interface Merging {
 /** What applying a configuration makes of the live object, in the stored version. @throws ApiError 400, 409 */
 export function merge(registry: Registry, call: Call, { options, config, live }: Merging): KubeObject {
   const { served, info, warn } = call;
-  const writer = fieldWriter(served, {
+  const writer = fieldWriter(registry.resources, served, {
     manager: options.fieldManager,
     subresource: info.subresource,
     now: registry.now(),
@@ -120,7 +120,6 @@ export function merge(registry: Registry, call: Call, { options, config, live }:
   checkType(config, served, { resources: registry.resources, warn });
   const { object } = applyConfiguration(served.node, live, config, {
     ...writer,
-    apiVersion: served.apiVersion,
     force: options.force,
   });
   const parsed = { value: object, duplicates: [] };

@@ -68,7 +68,10 @@ async function createOnce(
   setDefaults(kind, body);
   // What admission adds is nobody's: only what was asked for is the client's own.
   if (!request.tracked)
-    trackCreate(request.served, body, { manager: request.fieldManager, now: registry.now() });
+    trackCreate(registry.resources, request.served, body, {
+      manager: request.fieldManager,
+      now: registry.now(),
+    });
   const scope = admissionScope(request, body.metadata.name ?? "");
   const object = await admitMutate(registry, scope, body);
   setDefaults(kind, object);

@@ -136,7 +136,8 @@ async function updateOnce(registry: Registry, request: UpdateRequest, target: Ta
   setDefaults(kind, body);
   if (!request.tracked) {
     const { fieldManager: manager, subresource } = request;
-    trackUpdate(request.served, body, old, { manager, subresource, now: registry.now() });
+    const writer = { manager, subresource, now: registry.now() };
+    trackUpdate(registry.resources, request.served, { object: body, old }, writer);
   }
   const scope = admissionScope(request);
   const object = await admitChange(registry, { request, scope, body, old });
