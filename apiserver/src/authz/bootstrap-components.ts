@@ -2,7 +2,7 @@ import type { PolicyRule } from "@coracle/shared/api/generated/rbac-v1.ts";
 import type { RoleDeclaration } from "./bootstrap-roles.ts";
 import { may, mayAt, read, writeEvents } from "./bootstrap-rule.ts";
 
-/** What every kubelet may do; the node authorizer adds which objects (node.ts), and NodeRestriction what it may write. */
+/** What kubelets may do; the node authorizer narrows it to the objects of their pods (node.ts), and NodeRestriction what they may write. */
 export const nodeRules: readonly PolicyRule[] = [
   may("create", "authentication.k8s.io", "tokenreviews"),
   may("create", "authorization.k8s.io", "localsubjectaccessreviews subjectaccessreviews"),
@@ -11,14 +11,22 @@ export const nodeRules: readonly PolicyRule[] = [
   may("patch update", "core", "nodes/status"),
   may("patch update", "core", "nodes"),
   writeEvents,
+  may(read, "core", "pods"),
   may("create delete", "core", "pods"),
   may("patch update", "core", "pods/status"),
   may("create", "core", "pods/eviction"),
+  may(read, "core", "configmaps secrets"),
+  may("get", "core", "persistentvolumeclaims persistentvolumes"),
+  may("get patch update", "core", "persistentvolumeclaims/status"),
+  may("get", "core", "serviceaccounts"),
+  may("create", "core", "serviceaccounts/token"),
   may(read, "core", "namespaces"),
   may("create get list watch", "certificates.k8s.io", "certificatesigningrequests"),
   may(read, "certificates.k8s.io", "clustertrustbundles"),
-  may(read, "storage.k8s.io", "csidrivers"),
-  may(read, "storage.k8s.io", "storageclasses"),
+  may("create delete get patch update", "coordination.k8s.io", "leases"),
+  may("get", "storage.k8s.io", "volumeattachments"),
+  may(read, "storage.k8s.io", "csidrivers storageclasses"),
+  may("create delete get patch update", "storage.k8s.io", "csinodes"),
   may(read, "node.k8s.io", "runtimeclasses"),
   may("get", "resource.k8s.io", "resourceclaims"),
   may("deletecollection", "resource.k8s.io", "resourceslices"),
@@ -95,8 +103,7 @@ export const componentRoles: readonly RoleDeclaration[] = [
       may(read, "apps extensions", "replicasets"),
       may(read, "apps", "statefulsets"),
       may(read, "policy", "poddisruptionbudgets"),
-      may("get list watch update patch", "core", "persistentvolumeclaims"),
-      may("get list watch update patch", "core", "persistentvolumes"),
+      may(read, "core", "persistentvolumeclaims persistentvolumes"),
       ...delegatedAuth,
       may(
         read,

@@ -52,6 +52,33 @@ it("says nothing about users that are no nodes", () => {
   expect(node.authorize({ username: "alice", groups: ["system:nodes"] }, info)).toBeUndefined();
 });
 
+it("gives no object away because the role, which says what nodes do at all, names its resource", () => {
+  const named = [
+    "configmaps",
+    "secrets",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "serviceaccounts",
+  ];
+  const grouped = {
+    leases: "coordination.k8s.io",
+    csinodes: "storage.k8s.io",
+    volumeattachments: "storage.k8s.io",
+  };
+  const covers = (resource: string, group: string): boolean =>
+    nodeRules.some(
+      (r) => r.resources?.includes(resource) && r.apiGroups?.includes(group) && r.verbs.includes("get"),
+    );
+  for (const [resource, group] of [...named.map((r) => [r, ""] as const), ...Object.entries(grouped)]) {
+    expect(covers(resource, group)).toBe(true);
+    expect(may("get", resource, "of-somebody-else", { group })).toBe(false);
+    expect(may("list", resource, "", { group })).toBe(false);
+  }
+  expect(may("create", "serviceaccounts", "sa", { subresource: "token" })).toBe(false);
+  expect(may("patch", "persistentvolumeclaims", "claim", { subresource: "status" })).toBe(false);
+});
+
 it("lets a node read what its pods name, as long as they are there", async () => {
   const everything = {
     serviceAccountName: "sa",
