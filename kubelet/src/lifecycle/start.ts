@@ -46,8 +46,8 @@ function tellOf(
 ): (type: "Normal" | "Warning", reason: string, message: string) => void {
   return (type, reason, message) => {
     const tell = (): void => podEvent(run, type, reason, message, container);
-    if (run.volumesOf !== undefined && run.volumesOf === sandboxOf(run)?.id) tell();
-    else run.held.push(tell);
+    run.held.push(tell);
+    if (run.volumesOf !== undefined && run.volumesOf === sandboxOf(run)?.id) tellHeld(run);
   };
 }
 
