@@ -244,13 +244,14 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   await started;
 
   if (own) await writeNodeNames(name);
-  await seedHostFiles(storage.host("/").here, {
+  const facts = {
     name,
     address: uplink.address,
     machineId: machine.nodeInfo.machineID,
     osImage: machine.nodeInfo.osImage,
     resolvConf: printResolvConf(kubelet.ctx.node.resolvConf()),
-  });
+  };
+  await seedHostFiles(storage, facts, log);
 
   // Pods: those of the API first, then what the engine runs for nobody is ended.
   const uid = (pod: { metadata: { uid?: string | undefined } }): string => pod.metadata.uid ?? "";

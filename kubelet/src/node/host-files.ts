@@ -1,6 +1,9 @@
 /** What people expect to find on a node when they mount its paths: the directories and files of a small Linux host. */
 import { chmod, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import type { Logger } from "@coracle/shared/log.ts";
+import type { NodeStorage } from "../storage.ts";
+import { nodePath } from "../volumes/host-path.ts";
 
 export interface HostFacts {
   readonly name: string;
@@ -38,18 +41,32 @@ const filesOf = (facts: HostFacts): Readonly<Record<string, string>> => ({
   "etc/resolv.conf": facts.resolvConf,
 });
 
-/** Makes what is missing below `root`, and brings the files up to date: in place, since containers may have them mounted. */
-export async function seedHostFiles(root: string, facts: HostFacts): Promise<void> {
-  for (const path of [...DIRECTORIES, ...FOR_ALL]) await mkdir(join(root, path), { recursive: true });
-  for (const path of FOR_ALL) await chmod(join(root, path), STICKY);
-  for (const [path, text] of Object.entries(filesOf(facts))) {
-    const file = join(root, path);
-    await mkdir(dirname(file), { recursive: true });
+/**
+ * Makes what is missing, and brings the files up to date: in place, since containers may have them mounted. Pods that mount the node's
+ * paths may have put anything there: what does not fit stays, and keeps no node from starting.
+ */
+export async function seedHostFiles(
+  storage: Pick<NodeStorage, "host">,
+  facts: HostFacts,
+  log: Pick<Logger, "warn">,
+): Promise<void> {
+  const seed = async (path: string, work: (here: string) => Promise<unknown>): Promise<void> => {
     try {
-      await writeFile(file, text);
+      await work((await nodePath({ storage: (place) => storage.host(place) }, path)).here);
     } catch (error) {
-      // A pod once mounted the path while nothing was there, which made a directory of it.
-      if ((error as NodeJS.ErrnoException).code !== "EISDIR") throw error;
+      log.warn({ err: error, path }, "the node lacks a file or directory that hosts have");
     }
-  }
+  };
+  const makeDirectory = (here: string): Promise<unknown> => mkdir(here, { recursive: true });
+  for (const path of DIRECTORIES) await seed(path, makeDirectory);
+  for (const path of FOR_ALL)
+    await seed(path, async (here) => {
+      await makeDirectory(here);
+      await chmod(here, STICKY);
+    });
+  for (const [path, text] of Object.entries(filesOf(facts)))
+    await seed(path, async (here) => {
+      await makeDirectory(dirname(here));
+      await writeFile(here, text);
+    });
 }
