@@ -143,5 +143,13 @@ describe("discovery", () => {
     }
     expect((await raw(api, "GET", "/openapi/v2")).status).toBe(200);
     expect((await raw(api, "GET", "/openapi/v2", { headers: { accept: "text/html" } })).status).toBe(406);
+    for (const at of ["@", "."]) {
+      const accept = `application/com.github.proto-openapi.spec.v2${at}v1.0+protobuf`;
+      const { status, headers } = await raw(api, "GET", "/openapi/v2", { headers: { accept } });
+      expect([status, headers["content-type"]]).toEqual([
+        200,
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+      ]);
+    }
   });
 });

@@ -52,11 +52,13 @@ const servedKind = (kind: Kind, itsVersion: string): ServedKind => ({
   })),
 });
 
+/** Clients ask by the name that is no media type; who copies the answer's type means the same. */
+const protobufRanges = new Set([swaggerProtobufAccept.toLowerCase(), swaggerProtobufType.toLowerCase()]);
 const jsonRanges = new Set(["application/json", "application/*", "*/*"]);
 
 function swagger(request: ApiRequest, openApi: ReturnType<typeof createOpenApi>): ApiResponse {
   const ranges = mediaRanges(request.headers["accept"] ?? "");
-  const protobuf = ranges.findIndex((range) => range.type === swaggerProtobufAccept.toLowerCase());
+  const protobuf = ranges.findIndex((range) => protobufRanges.has(range.type));
   const json = ranges.findIndex((range) => jsonRanges.has(range.type));
   if (ranges.length > 0 && protobuf < 0 && json < 0) return { status: 406, headers: {}, body: "" };
   if (protobuf >= 0 && (json < 0 || protobuf < json)) {
