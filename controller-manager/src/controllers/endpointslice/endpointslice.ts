@@ -16,7 +16,17 @@ import { messageOf } from "../../pods/control.ts";
 import { servicesOfPod } from "../services-of-pod.ts";
 import { addressesOf, endpointOf, isBackend, isHeadless, portsIn, ZONE } from "./backends.ts";
 import { groupByPorts } from "./plan.ts";
-import { HEADLESS, indexSlices, MANAGED_BY, observeSlices, SERVICE_NAME, writeSlices } from "./slices.ts";
+import {
+  HEADLESS,
+  indexByNode,
+  indexSlices,
+  MANAGED_BY,
+  observeSlices,
+  ON_NODE,
+  SERVICE_NAME,
+  serviceKeyOf,
+  writeSlices,
+} from "./slices.ts";
 import { triggerTime } from "./trigger-time.ts";
 
 const MANAGER = "endpointslice-controller.k8s.io";
@@ -40,6 +50,7 @@ export function endpointSliceController(): Controller {
       indexByNamespace(ctx.informers.for(services));
       ctx.informers.for(nodes);
       indexSlices(ctx.informers.for(endpointSlices), MANAGER);
+      indexByNode(ctx.informers.for(endpointSlices), MANAGER);
       observeSlices(ctx, expectations, MANAGER);
     },
     async reconcile(key, ctx): Promise<Result> {
@@ -122,11 +133,8 @@ function* servicesOnNode(
   ctx: ControllerContext,
 ): Iterable<string> {
   if (before && before.metadata.labels?.[ZONE] === metadata.labels?.[ZONE]) return;
-  for (const slice of ctx.informers.for(endpointSlices).list())
-    if (slice.endpoints?.some(({ nodeName }) => nodeName === metadata.name)) {
-      const service = slice.metadata.labels?.[SERVICE_NAME];
-      if (service) yield `${slice.metadata.namespace}/${service}`;
-    }
+  for (const slice of ctx.informers.for(endpointSlices).byIndex(ON_NODE, metadata.name ?? ""))
+    yield serviceKeyOf(slice);
 }
 
 const selectedPods = (ctx: ControllerContext, service: Service): Pod[] => {

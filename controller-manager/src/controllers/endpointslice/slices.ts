@@ -34,13 +34,23 @@ interface Layout {
   readonly placeholder: boolean;
 }
 
-const serviceKeyOf = (slice: EndpointSlice): string =>
+export const serviceKeyOf = (slice: EndpointSlice): string =>
   `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME] ?? ""}`;
 
 /** The slices one manager keeps for a Service; the index must be declared in `setup`. */
 export const indexSlices = (informer: Informer<EndpointSlice>, manager: string): void =>
   informer.addIndex(manager, (slice) =>
     slice.metadata.labels?.[MANAGED_BY] === manager ? [serviceKeyOf(slice)] : [],
+  );
+
+/** The index of one manager's slices by the nodes of their endpoints. */
+export const ON_NODE = "on-node";
+
+export const indexByNode = (informer: Informer<EndpointSlice>, manager: string): void =>
+  informer.addIndex(ON_NODE, (slice) =>
+    slice.metadata.labels?.[MANAGED_BY] === manager
+      ? [...new Set(slice.endpoints?.flatMap(({ nodeName }) => nodeName ?? []))]
+      : [],
   );
 
 export function observeSlices(ctx: ControllerContext, expectations: Expectations, manager: string): void {
