@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import type { StatefulSet } from "@coracle/shared/api/generated/apps-v1.ts";
-import { persistentVolumeClaims, pods, statefulSets } from "@coracle/shared/api/resources.ts";
+import {
+  controllerRevisions,
+  persistentVolumeClaims,
+  pods,
+  statefulSets,
+} from "@coracle/shared/api/resources.ts";
 import { isPodReady } from "@coracle/shared/meta/pods.ts";
 import { NAMESPACE, startHarness, type Harness } from "../../testing/harness.ts";
 import { statefulSetController } from "./statefulset.ts";
@@ -122,4 +127,19 @@ test("ordinals may start elsewhere", async () => {
   await h.client.create(statefulSets, db(2, { ordinals: { start: 5 } }));
   await settled(h, 2);
   expect((await h.list(pods)).map((p) => p.metadata.name)).toEqual(["db-5", "db-6"]);
+});
+
+test("a revision that nobody owns is adopted when it appears", async () => {
+  await using h = await start();
+  await h.client.create(statefulSets, db(1));
+  await settled(h, 1);
+  await h.client.create(controllerRevisions, {
+    metadata: { name: "stray", namespace: NAMESPACE, labels: { app: "db" } },
+    data: { spec: { template: {} } },
+    revision: 1,
+  });
+  await h.eventually("its owner", async () => {
+    const { metadata } = await h.client.get(controllerRevisions, { name: "stray", namespace: NAMESPACE });
+    return metadata.ownerReferences?.some(({ name, controller }) => controller && name === "db");
+  });
 });
