@@ -109,3 +109,14 @@ it("cuts a note that is too long", async () => {
   expect(event?.note).toHaveLength(1_024);
   expect(event?.note?.endsWith(" ...")).toBe(true);
 });
+
+it("tells of objects whose names leave no room for more, or are no names of Events", async () => {
+  const names = ["x".repeat(253), "2001:db8::1", "web"];
+  for (const name of names) recorder.record(pod(name), failed);
+  await recorder.flush();
+  expect([...stored.values()].map((e) => e.regarding?.name)).toEqual(names);
+  const [long = "", odd = "", plain] = stored.keys();
+  const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+  expect([long, odd].map((name) => uuid.test(name))).toEqual([true, true]);
+  expect(plain).toMatch(/^web\.[0-9a-f]+$/);
+});

@@ -5,7 +5,7 @@ import { isNotFound } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import { formatMicroTime } from "../meta/time.ts";
 import type { Client } from "./client.ts";
-import { referenceTo, type EventSubject } from "./events.ts";
+import { createEventNames, referenceTo, type EventSubject } from "./events.ts";
 
 /** What happened to an object, as events.k8s.io tells it. */
 export interface Happening {
@@ -56,7 +56,7 @@ export function createSeriesRecorder(options: SeriesRecorderOptions) {
   const known = new Map<string, Series>();
   const queue = new Set<Series>();
   let draining: Promise<void> | undefined;
-  let serial = 0;
+  const nameAfter = createEventNames();
 
   const write = async (series: Series): Promise<void> => {
     const { event, count, last, written } = series;
@@ -97,12 +97,10 @@ export function createSeriesRecorder(options: SeriesRecorderOptions) {
   };
 
   const begin = (regarding: ObjectReference, what: Happening, at: number): Series => {
-    serial += 1;
-    const unique = (BigInt(at) * 1_000_000n + BigInt(serial % 1_000_000)).toString(16);
     const event: Event = {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { name: `${regarding.name ?? ""}.${unique}`, namespace: regarding.namespace || "default" },
+      metadata: { name: nameAfter(regarding, at), namespace: regarding.namespace || "default" },
       eventTime: formatMicroTime(at),
       reportingController: options.controller,
       reportingInstance: options.instance,

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Event, ObjectReference } from "../api/generated/core-v1.ts";
 import type { ObjectMeta } from "../api/generated/meta-v1.ts";
 import { events } from "../api/resources.ts";
@@ -60,7 +61,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const correlator = createEventCorrelator(now);
   const queue: Write[] = [];
   let draining: Promise<void> | undefined;
-  let serial = 0;
+  const nameAfter = createEventNames();
 
   const write = async (item: Write): Promise<void> => {
     const { key, message, count, first, existing } = item.correlated;
@@ -78,12 +79,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         if (!isNotFound(error)) throw error;
       }
     }
-    serial += 1;
-    const unique = (BigInt(item.at) * 1_000_000n + BigInt(serial % 1_000_000)).toString(16);
     const created: Event = {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${item.reference.name ?? ""}.${unique}`, namespace },
+      metadata: { name: nameAfter(item.reference, item.at), namespace },
       involvedObject: item.reference,
       reason: item.reason,
       message,
@@ -132,6 +131,20 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     flush: async () => {
       while (draining) await draining;
     },
+  };
+}
+
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const longestName = 253;
+
+/** Names of Events: by the object and the time, as upstream; by chance alone where that would be no name. */
+export function createEventNames(): (about: ObjectReference, at: number) => string {
+  let serial = 0;
+  return ({ name = "" }, at) => {
+    serial += 1;
+    const unique = BigInt(at) * 1_000_000n + BigInt(serial % 1_000_000);
+    const wanted = `${name}.${unique.toString(16)}`;
+    return wanted.length <= longestName && dnsSubdomain.test(wanted) ? wanted : randomUUID();
   };
 }
 
