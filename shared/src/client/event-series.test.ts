@@ -120,3 +120,12 @@ it("tells of objects whose names leave no room for more, or are no names of Even
   expect([long, odd].map((name) => uuid.test(name))).toEqual([true, true]);
   expect(plain).toMatch(/^web\.[0-9a-f]+$/);
 });
+
+it("tells later of what was dropped because too much waited", async () => {
+  for (let i = 0; i <= 1_000; i++) recorder.record(pod(`p-${i}`), failed);
+  await recorder.flush();
+  expect(stored.size).toBe(1_000);
+  for (let i = 0; i < 3; i++) recorder.refresh();
+  await recorder.flush();
+  expect(stored.size).toBe(1_001);
+});

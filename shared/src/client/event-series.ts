@@ -131,10 +131,10 @@ export function createSeriesRecorder(options: SeriesRecorderOptions) {
       // That it goes on is told at once; how long, from time to time.
       if (series.count === 2) enqueue(series);
     },
-    /** Writes what series have come to, and forgets those that are over. */
+    /** Writes what series have come to, what was dropped before too, and forgets those that are over. */
     refresh() {
       for (const [key, series] of known) {
-        if (series.count > series.written && series.written > 0) enqueue(series);
+        if (series.count > series.written) enqueue(series);
         if (now() - series.last > finishMs) known.delete(key);
       }
     },
