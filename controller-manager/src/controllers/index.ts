@@ -11,7 +11,7 @@ import { deploymentController } from "./deployment/deployment.ts";
 import { disruptionController } from "./disruption/disruption.ts";
 import { staleDisruptionController } from "./disruption/stale-target.ts";
 import { endpointsController } from "./endpoints.ts";
-import { endpointSliceMirroringController } from "./endpointslicemirroring.ts";
+import { endpointSliceMirroringController } from "./endpointslicemirroring/endpointslicemirroring.ts";
 import { endpointSliceController } from "./endpointslice/endpointslice.ts";
 import { garbageCollector } from "./garbage-collector/garbage-collector.ts";
 import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler/horizontalpodautoscaler.ts";

@@ -14,7 +14,7 @@ import { NAMESPACE, startHarness } from "../testing/harness.ts";
 import { contains, parseManifests, substitute } from "./addons/manifests.ts";
 import { bootstrapTokenCleanerController } from "./bootstrap-token-cleaner.ts";
 import { clusterRoleAggregationController } from "./clusterrole-aggregation.ts";
-import { endpointSliceMirroringController } from "./endpointslicemirroring.ts";
+import { endpointSliceMirroringController } from "./endpointslicemirroring/endpointslicemirroring.ts";
 import { formatIndexes, parseIndexes } from "./job/indexes.ts";
 import { resourceQuotaController } from "./resourcequota/resourcequota.ts";
 import { expiresAt } from "./ttl-after-finished.ts";
@@ -102,6 +102,14 @@ test("Endpoints kept by hand are mirrored, and the mirror goes with them", async
   expect(slice?.metadata.labels?.["endpointslice.kubernetes.io/managed-by"]).toBe(
     "endpointslicemirroring-controller.k8s.io",
   );
+  await h.client.patch(endpoints, at("ext"), {
+    type: "merge",
+    body: { metadata: { annotations: { "example.com/note": "1" } } },
+  });
+  await h.eventually("the annotation", async () => {
+    const [mirror] = await h.list(endpointSlices);
+    return mirror?.metadata.annotations?.["example.com/note"] === "1";
+  });
   await h.client.delete(endpoints, at("ext"));
   await h.eventually("no mirror", async () => (await h.list(endpointSlices)).length === 0);
 });

@@ -30,6 +30,7 @@ import {
 import { triggerTime } from "./trigger-time.ts";
 
 const MANAGER = "endpointslice-controller.k8s.io";
+const MAX_ENDPOINTS = 100;
 
 type Family = "IPv4" | "IPv6";
 
@@ -116,11 +117,13 @@ async function syncFamily(
       reference: controllerReferenceTo(services, service),
       labels: labelsFor(service),
       annotations: trigger,
+      exactAnnotations: false,
     },
     {
       addressType: family,
       existing: existing.filter((s) => s.addressType === family && !s.metadata.deletionTimestamp),
       groups: groupByPorts(items),
+      max: MAX_ENDPOINTS,
       placeholder: true,
     },
   );

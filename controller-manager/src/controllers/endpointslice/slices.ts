@@ -16,7 +16,6 @@ export const SERVICE_NAME = "kubernetes.io/service-name";
 export const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 export const HEADLESS = "service.kubernetes.io/headless";
 export const TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
-const MAX_ENDPOINTS = 100;
 
 export interface SliceOwner {
   readonly key: string;
@@ -24,12 +23,16 @@ export interface SliceOwner {
   readonly reference: OwnerReference;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** A slice has these annotations and no others; otherwise they are added to its own when it is written anyway. */
+  readonly exactAnnotations: boolean;
 }
 
 interface Layout {
   readonly addressType: string;
   readonly existing: readonly EndpointSlice[];
   readonly groups: readonly EndpointGroup[];
+  /** Endpoints in one slice at most. */
+  readonly max: number;
   /** An empty slice stands for a Service without endpoints. */
   readonly placeholder: boolean;
 }
@@ -72,11 +75,11 @@ export async function writeSlices(
   owner: SliceOwner,
   layout: Layout,
 ): Promise<void> {
-  const plan = planSlices(layout.existing, layout.groups, MAX_ENDPOINTS);
+  const plan = planSlices(layout.existing, layout.groups, layout.max);
   const removed = new Set(plan.remove);
   const changed = new Set(plan.update.map((s) => s.metadata.uid));
   const relabelled = layout.existing.filter(
-    (s) => !removed.has(s) && !changed.has(s.metadata.uid) && !semanticEqual(s.metadata.labels, owner.labels),
+    (s) => !removed.has(s) && !changed.has(s.metadata.uid) && !describedBy(owner, s),
   );
   const create = [...plan.create];
   const empty = create.length === 0 && layout.existing.length === plan.remove.length;
@@ -90,6 +93,11 @@ export async function writeSlices(
   for (const slice of [...plan.update, ...relabelled]) await updateSlice(ctx, owner, slice);
   for (const slice of remove) await deleteSlice(ctx, expectations, owner, slice);
 }
+
+/** Its labels are those of the owner, and its annotations too where they are mirrored. */
+const describedBy = (owner: SliceOwner, { metadata }: EndpointSlice): boolean =>
+  semanticEqual(metadata.labels, owner.labels) &&
+  (!owner.exactAnnotations || semanticEqual(metadata.annotations ?? {}, owner.annotations));
 
 async function createSlice(
   ctx: ControllerContext,
@@ -128,7 +136,7 @@ async function updateSlice(ctx: ControllerContext, owner: SliceOwner, slice: End
   const metadata = {
     ...slice.metadata,
     labels: { ...owner.labels },
-    annotations: { ...annotations, ...owner.annotations },
+    annotations: { ...(owner.exactAnnotations ? {} : annotations), ...owner.annotations },
   };
   await ctx.client.update(endpointSlices, { ...slice, metadata }, { signal: ctx.signal });
 }

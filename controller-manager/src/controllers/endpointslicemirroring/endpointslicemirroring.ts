@@ -1,5 +1,10 @@
-import type { EndpointAddress, Endpoints } from "@coracle/shared/api/generated/core-v1.ts";
-import type { Endpoint } from "@coracle/shared/api/generated/discovery-v1.ts";
+import type {
+  EndpointAddress,
+  EndpointPort,
+  Endpoints,
+  EndpointSubset,
+} from "@coracle/shared/api/generated/core-v1.ts";
+import type { Endpoint, EndpointPort as SlicePort } from "@coracle/shared/api/generated/discovery-v1.ts";
 import { endpoints, endpointSlices, services } from "@coracle/shared/api/resources.ts";
 import {
   defineController,
@@ -9,9 +14,9 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { keyOf } from "@coracle/shared/meta/object.ts";
 import { controllerReferenceTo } from "@coracle/shared/meta/owners.ts";
-import { createExpectations, type Expectations } from "../expectations.ts";
-import { hasSelector } from "./endpointslice/endpointslice.ts";
-import { groupByPorts, type EndpointGroup } from "./endpointslice/plan.ts";
+import { createExpectations, type Expectations } from "../../expectations.ts";
+import { hasSelector } from "../endpointslice/endpointslice.ts";
+import type { EndpointGroup } from "../endpointslice/plan.ts";
 import {
   indexSlices,
   MANAGED_BY,
@@ -19,7 +24,8 @@ import {
   SERVICE_NAME,
   TRIGGER_TIME,
   writeSlices,
-} from "./endpointslice/slices.ts";
+} from "../endpointslice/slices.ts";
+import { repackSubsets } from "./repack.ts";
 
 const MANAGER = "endpointslicemirroring-controller.k8s.io";
 const SKIP = "endpointslice.kubernetes.io/skip-mirror";
@@ -55,8 +61,16 @@ export function endpointSliceMirroringController(): Controller {
       const source = ctx.informers.for(endpoints).get(key);
       const service = ctx.informers.for(services).get(key);
       const mirrored = source && service && !hasSelector(service) && isMirrored(source);
+      const { groups, skipped } = groupsOf(mirrored ? (source.subsets ?? []) : []);
       for (const family of ["IPv4", "IPv6"] as const)
-        await sync(ctx, expectations, { key, source, family, mirrored: Boolean(mirrored) });
+        await sync(ctx, expectations, { key, source, family, groups: groups[family] });
+      if (source && skipped > 0)
+        ctx.events.record(
+          source,
+          "Warning",
+          "TooManyAddressesToMirror",
+          `A max of ${MAX_ADDRESSES} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`,
+        );
     },
   });
 }
@@ -68,19 +82,18 @@ interface Sync {
   readonly key: string;
   readonly source: Endpoints | undefined;
   readonly family: Family;
-  readonly mirrored: boolean;
+  readonly groups: readonly EndpointGroup[];
 }
 
 async function sync(
   ctx: ControllerContext,
   expectations: Expectations,
-  { key, source, family, mirrored }: Sync,
+  { key, source, family, groups }: Sync,
 ): Promise<void> {
   const existing = ctx.informers
     .for(endpointSlices)
     .byIndex(MANAGER, key)
     .filter((s) => s.addressType === family && s.metadata.deletionTimestamp === undefined);
-  const groups = source && mirrored ? groupsOf(source, family) : [];
   if (existing.length === 0 && groups.length === 0) return;
   const [namespace, name = ""] = key.split("/");
   const metadata = source?.metadata ?? { name, namespace };
@@ -97,28 +110,40 @@ async function sync(
       reference: controllerReferenceTo(endpoints, { metadata }),
       labels: { ...labels, [SERVICE_NAME]: name, [MANAGED_BY]: MANAGER },
       annotations: Object.fromEntries(annotations),
+      exactAnnotations: true,
     },
-    { addressType: family, existing, groups, placeholder: false },
+    { addressType: family, existing, groups, max: MAX_ADDRESSES, placeholder: false },
   );
 }
 
-/** The endpoints of one address family, by their ports. Pure. */
-export function groupsOf(source: Endpoints, family: Family): EndpointGroup[] {
-  const items = (source.subsets ?? []).flatMap((subset) => {
-    const ports = (subset.ports ?? []).map((p) => ({
-      name: p.name ?? "",
-      port: p.port,
-      protocol: p.protocol ?? "TCP",
-      ...(p.appProtocol === undefined ? {} : { appProtocol: p.appProtocol }),
-    }));
-    const of = (addresses: readonly EndpointAddress[] | undefined, ready: boolean) =>
-      (addresses ?? [])
-        .filter((a) => a.ip.includes(":") === (family === "IPv6"))
-        .map((a) => ({ ports, endpoint: endpointOf(a, ready) }));
-    return [...of(subset.addresses, true), ...of(subset.notReadyAddresses, false)];
-  });
-  return groupByPorts(items.slice(0, MAX_ADDRESSES));
+/** The endpoints of each address family, by their ports, and how many there was no room for. A subset fits into one slice. Pure. */
+export function groupsOf(subsets: readonly EndpointSubset[]): {
+  groups: Record<Family, EndpointGroup[]>;
+  skipped: number;
+} {
+  const groups: Record<Family, EndpointGroup[]> = { IPv4: [], IPv6: [] };
+  let skipped = 0;
+  for (const subset of repackSubsets(subsets)) {
+    const all = [
+      ...subset.ready.map((a) => endpointOf(a, true)),
+      ...subset.notReady.map((a) => endpointOf(a, false)),
+    ];
+    skipped += Math.max(0, all.length - MAX_ADDRESSES);
+    const ports = subset.ports.map(slicePort);
+    const families = Map.groupBy(all.slice(0, MAX_ADDRESSES), familyOf);
+    for (const [family, endpoints] of families) groups[family].push({ ports, endpoints });
+  }
+  return { groups, skipped };
 }
+
+const familyOf = ({ addresses: [ip = ""] }: Endpoint): Family => (ip.includes(":") ? "IPv6" : "IPv4");
+
+const slicePort = (port: EndpointPort): SlicePort => ({
+  name: port.name ?? "",
+  port: port.port,
+  protocol: port.protocol ?? "TCP",
+  ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
+});
 
 const endpointOf = (address: EndpointAddress, ready: boolean): Endpoint => ({
   addresses: [address.ip],
