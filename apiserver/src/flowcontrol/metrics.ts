@@ -1,4 +1,4 @@
-import { Gauge } from "prom-client";
+import { Counter, Gauge } from "prom-client";
 import type { FlowControl, LevelStats } from "./flow-control.ts";
 
 /** Registers what upstream calls `apiserver_flowcontrol_…`; read when it is asked for. */
@@ -18,8 +18,17 @@ export function registerFlowMetrics(flows: FlowControl): void {
   perLevel("current_executing_requests", "Requests under way.", (l) => l.executing);
   perLevel("current_executing_seats", "Seats taken.", (l) => l.executing);
   perLevel("current_inqueue_requests", "Requests that wait.", (l) => l.waiting);
-  perLevel("dispatched_requests_total", "Requests that have begun.", (l) => l.dispatched);
-  new Gauge({
+  // Counted by the flows themselves; what is shown here is their count.
+  new Counter({
+    name: "apiserver_flowcontrol_dispatched_requests_total",
+    help: "Requests that have begun.",
+    labelNames: ["priority_level"],
+    collect() {
+      this.reset();
+      for (const { level, dispatched } of flows.stats()) this.inc({ priority_level: level }, dispatched);
+    },
+  });
+  new Counter({
     name: "apiserver_flowcontrol_rejected_requests_total",
     help: "Requests refused, and why.",
     labelNames: ["priority_level", "reason"],
@@ -27,7 +36,7 @@ export function registerFlowMetrics(flows: FlowControl): void {
       this.reset();
       for (const { level, rejected } of flows.stats()) {
         for (const [reason, count] of Object.entries(rejected))
-          this.set({ priority_level: level, reason }, count);
+          this.inc({ priority_level: level, reason }, count);
       }
     },
   });
