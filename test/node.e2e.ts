@@ -78,6 +78,9 @@ test("its figures and settings are to be had through the API", async () => {
   expect(ours?.containers[0]?.memory?.workingSetBytes).toBeGreaterThan(0);
   expect(await raw(`${proxy}/metrics/resource`)).toContain(`namespace="${ns}",pod="steady"`);
   expect(await raw(`${proxy}/metrics`)).toContain("kubelet_running_pods");
+  expect(await raw(`${proxy}/metrics`)).toMatch(
+    /^kubelet_started_containers_total\{container_type="container"\} [1-9]/m,
+  );
   expect(JSON.parse(await raw(`${proxy}/configz`))).toMatchObject({ kubeletconfig: { maxPods: 110 } });
   expect(await kubectl("top", "node", name)).toContain(name);
   expect(await kubectl("top", "pod", "-n", ns, "--containers")).toMatch(/^steady +main +\d+m +\d+Mi/m);

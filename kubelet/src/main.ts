@@ -25,6 +25,7 @@ import { createKubelet } from "./kubelet.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
 import { createHollowNetwork } from "./network/hollow.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
+import { nodeName } from "./metrics.ts";
 import { nodeCredentials } from "./node/credentials.ts";
 import { createPodDirectory, createUidFinder } from "./node/directory.ts";
 import { seedHostFiles } from "./node/host-files.ts";
@@ -39,6 +40,7 @@ import { followNotices } from "./references/notices.ts";
 import { holdsItsPlace } from "./pod.ts";
 import { createDockerRuntime } from "./runtime/docker.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
+import { withRuntimeMetrics } from "./runtime/metered.ts";
 import { openKernelLog } from "./runtime/kernel-log.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
@@ -68,9 +70,12 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const reader = createHostReader();
   // By the engine's own files: this process's have no devices.
   const kernelLog = hollow ? undefined : await reader.enginePath("/dev/kmsg");
-  const engine = hollow ? createFakeRuntime() : createDockerRuntime(openKernelLog(kernelLog));
+  const engine = withRuntimeMetrics(
+    hollow ? createFakeRuntime() : createDockerRuntime(openKernelLog(kernelLog)),
+  );
   const own = await ownContainer(engine);
   const name = nodeNameOf(env, own);
+  nodeName.set({ node: name }, 1);
   const identity = { cluster: config.cluster, node: name };
   const info = await engine.info();
   const here = join(config.data, name);

@@ -7,6 +7,7 @@ import type { KubeletContext } from "./context.ts";
 import { unwatchHealth, watchHealth } from "./lifecycle/health.ts";
 import { userOf } from "./lifecycle/process-user.ts";
 import { lastLines, readStart } from "./lifecycle/last-words.ts";
+import { podStartDuration } from "./metrics.ts";
 import { attemptOf } from "./plan/plan.ts";
 import {
   containersOf,
@@ -58,7 +59,12 @@ export function createPodManager(ctx: KubeletContext): PodManager {
   const publish = (run: PodRun): void => {
     if (run.source === "orphan" || run.gone) return;
     const shown = run.source === "static" ? mirrorOf(run.pod) : run.pod;
-    if (shown) ctx.statuses.set(shown, statusOf(run));
+    if (!shown) return;
+    const status = statusOf(run);
+    const before = ctx.statuses.current(run.uid) ?? shown.status;
+    if (status.phase === "Running" && before?.phase === "Pending")
+      podStartDuration.observe((ctx.steady() - run.activeSince) / 1000);
+    ctx.statuses.set(shown, status);
   };
   const start = (pod: Pod, source: PodRun["source"]): Entry => {
     const uid = pod.metadata.uid ?? "";

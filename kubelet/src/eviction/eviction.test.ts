@@ -172,15 +172,15 @@ describe("a pod's own limits", () => {
     },
   });
   it("end it with upstream's sentences", () => {
-    expect(exceededLimit(limited(undefined, "1Mi"), disk(2 * MI, 0))).toBe(
+    expect(exceededLimit(limited(undefined, "1Mi"), disk(2 * MI, 0))?.message).toBe(
       'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
     );
-    expect(exceededLimit(limited({ "ephemeral-storage": "4Mi" }, undefined), disk(3 * MI, MI))).toBe(
+    expect(exceededLimit(limited({ "ephemeral-storage": "4Mi" }, undefined), disk(3 * MI, MI))?.message).toBe(
       "Pod ephemeral local storage usage exceeds the total limit of containers 4Mi. ",
     );
     const two = limited({ "ephemeral-storage": "4Mi" }, undefined);
     two.spec?.containers.push({ name: "other" });
-    expect(exceededLimit(two, disk(0, 4 * MI))).toBe(
+    expect(exceededLimit(two, disk(0, 4 * MI))?.message).toBe(
       'Container main exceeded its local ephemeral storage limit "4Mi". ',
     );
     expect(exceededLimit(limited({ "ephemeral-storage": "8Mi" }, "2Mi"), disk(MI, MI))).toBeUndefined();

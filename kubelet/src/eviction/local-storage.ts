@@ -18,10 +18,23 @@ export const limitsLocalStorage = ({ spec }: Pod): boolean =>
     (c) => c.resources?.limits?.[STORAGE] !== undefined,
   );
 
-/** Why the pod must go; undefined while it keeps within its limits. */
-export function exceededLimit(pod: Pod, disk: PodDisk): string | undefined {
-  return overEmptyDir(pod, disk) ?? overPod(pod, disk) ?? overContainer(pod, disk);
+export interface ExceededLimit {
+  /** As upstream's metrics call it. */
+  readonly signal: "emptydirfs.limit" | "ephemeralpodfs.limit" | "ephemeralcontainerfs.limit";
+  readonly message: string;
 }
+
+/** Why the pod must go; undefined while it keeps within its limits. */
+export function exceededLimit(pod: Pod, disk: PodDisk): ExceededLimit | undefined {
+  return (
+    told("emptydirfs.limit", overEmptyDir(pod, disk)) ??
+    told("ephemeralpodfs.limit", overPod(pod, disk)) ??
+    told("ephemeralcontainerfs.limit", overContainer(pod, disk))
+  );
+}
+
+const told = (signal: ExceededLimit["signal"], message: string | undefined): ExceededLimit | undefined =>
+  message === undefined ? undefined : { signal, message };
 
 function overEmptyDir(pod: Pod, disk: PodDisk): string | undefined {
   for (const { name, emptyDir } of pod.spec?.volumes ?? []) {

@@ -4,6 +4,7 @@ import type { NodeCondition, Pod } from "@coracle/shared/api/generated/core-v1.t
 import type { Logger } from "@coracle/shared/log.ts";
 import { isPodActive } from "@coracle/shared/meta/pods.ts";
 import { podKey, podUid } from "../container/names.ts";
+import { evictions } from "../metrics.ts";
 import type { PodReading } from "../stats/reading.ts";
 import type { PodDisk } from "../stats/summary.ts";
 import { refusedUnderPressure } from "./admit.ts";
@@ -105,9 +106,10 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
   const evictOverLimits = async (): Promise<boolean> => {
     let any = false;
     for (const pod of candidates().filter(limitsLocalStorage)) {
-      const message = exceededLimit(pod, await options.disk(pod, DISK_AGE_MS));
-      if (message === undefined) continue;
-      evict(pod, message, IMMEDIATE_SECONDS, false);
+      const exceeded = exceededLimit(pod, await options.disk(pod, DISK_AGE_MS));
+      if (exceeded === undefined) continue;
+      evictions.inc({ eviction_signal: exceeded.signal });
+      evict(pod, exceeded.message, IMMEDIATE_SECONDS, false);
       any = true;
     }
     return any;
@@ -147,6 +149,7 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
             options.maxGraceSeconds ?? IMMEDIATE_SECONDS,
             first.pod.spec?.terminationGracePeriodSeconds ?? 30,
           );
+    evictions.inc({ eviction_signal: threshold.signal });
     evict(first.pod, evictionMessage(threshold, observation, first), grace, true);
     await waitFor(first.pod);
   };

@@ -1,6 +1,7 @@
 /** Images for containers: by pull policy, with back-off, a limited number of pulls at a time, and never the same one twice at once. */
 import type { Container, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Logger } from "@coracle/shared/log.ts";
+import { imagePulled } from "../metrics.ts";
 import { createBackoff, RESTART_BACKOFF } from "../plan/backoff.ts";
 import type { Waiting } from "../plan/plan.ts";
 import type { ImageInfo, LayerProgress, RegistryAuth, Runtime } from "../runtime/runtime.ts";
@@ -147,6 +148,7 @@ export function createImageManager(options: ImageManagerOptions): ImageManager {
         });
         remembered.delete(image);
         const size = (await info(image))?.sizeBytes ?? 0;
+        imagePulled(size, waited);
         wish.event(
           "Normal",
           "Pulled",

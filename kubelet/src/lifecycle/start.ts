@@ -4,6 +4,7 @@ import { ConfigError } from "../container/env.ts";
 import { podUid } from "../container/names.ts";
 import { pullCredentials } from "../images/pull-credentials.ts";
 import type { ImageAnswer } from "../images/manager.ts";
+import { containerType, startedContainers, startedContainersErrors } from "../metrics.ts";
 import { attemptOf } from "../plan/plan.ts";
 import {
   endedAt,
@@ -165,6 +166,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
     await ctx.runtime.start(prepared.id);
   } catch (error) {
     forgetPrepared(run, name);
+    startedContainersErrors.inc({ container_type: containerType(container.kind), code: "RunContainerError" });
     await ctx.engine.refresh(prepared.id);
     run.waiting.set(name, { reason: "RunContainerError", message: (error as Error).message });
     podEvent(run, "Warning", "Failed", `Error: ${(error as Error).message}`, container);
@@ -174,6 +176,7 @@ export async function startContainer(run: PodRun, container: SpecContainer): Pro
   }
   forgetPrepared(run, name);
   run.waiting.delete(name);
+  startedContainers.inc({ container_type: containerType(container.kind) });
   podEvent(run, "Normal", "Started", "Container started", container);
   const instance = await ctx.engine.refresh(prepared.id);
   if (!instance) return;

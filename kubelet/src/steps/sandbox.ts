@@ -7,6 +7,7 @@ import { podHostname } from "../container/dns.ts";
 import { podGroupResources } from "../container/resources.ts";
 import { endPod } from "../lifecycle/end.ts";
 import { prepareContainer } from "../lifecycle/start.ts";
+import { startedPods, startedPodsErrors } from "../metrics.ts";
 import { attemptOf, needsSandbox } from "../plan/plan.ts";
 import { viewsOf } from "../plan/views.ts";
 import {
@@ -169,8 +170,10 @@ export const sandbox: PodStep = {
       if (containersOf(run.pod).length > 0 && canPrepare(run)) prepareAhead(run);
       run.started.add(id);
       await ctx.runtime.start(id);
+      startedPods.inc();
       await ctx.engine.refresh(id);
     } catch (error) {
+      startedPodsErrors.inc();
       tell(run, error as Error);
       throw error;
     }
