@@ -215,6 +215,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const nodeEvent = (reason: string, message: string, type: "Normal" | "Warning" = "Normal"): void =>
     events.record(nodeReference, type, reason, message);
   nodeEvent("Starting", "Starting kubelet.");
+  const ownServer = createOwnServer(Number(env["CORACLE_HEALTH_PORT"] ?? 10248));
   upkeep = createUpkeep({
     kubelet,
     nodeEvent,
@@ -223,6 +224,7 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     dataDirectory: here,
     engineDirectory: info.rootDir,
     onNodeChange: () => registration.changed(),
+    isAllowed: ownServer.isOurs,
   });
   const { stats, http } = upkeep;
   serve(http);
@@ -271,7 +273,6 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const stopNotices = followNotices(bus, kubelet.ctx.references);
   const directory = createPodDirectory(kubelet.pods);
   const logs = storage.host("/var/log").here;
-  const ownServer = createOwnServer(Number(env["CORACLE_HEALTH_PORT"] ?? 10248));
   const uidOf = createUidFinder(kubelet.pods);
   serve(createLogHttp({ runtime, pods: directory, uidOf, directory: logs, isAllowed: ownServer.isOurs }));
   const statics = hollow

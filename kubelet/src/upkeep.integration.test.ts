@@ -23,6 +23,7 @@ beforeEach(async () => {
   const file = join(node.data, "images.json");
   const info = await runtime.info();
   upkeep = createUpkeep({
+    isAllowed: () => true,
     kubelet: node.kubelet(),
     // The disk of the machine that tests run on is its own affair.
     settings: readUpkeepSettings({

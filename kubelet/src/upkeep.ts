@@ -10,7 +10,7 @@ import { createImageCollector } from "./gc/images.ts";
 import type { PullRecord } from "./gc/pull-record.ts";
 import type { Kubelet } from "./kubelet.ts";
 import { createShutdown, parseGrace, type ShutdownGrace } from "./shutdown/shutdown.ts";
-import { createKubeletHttp } from "./stats/http.ts";
+import { createKubeletHttp, type KubeletHttpOptions } from "./stats/http.ts";
 import { imageFilesystem } from "./stats/reading.ts";
 import { createStats, type Stats } from "./stats/stats.ts";
 
@@ -64,6 +64,8 @@ export interface UpkeepOptions {
   readonly engineDirectory: string;
   /** The node's status is another one now. */
   readonly onNodeChange: () => void;
+  /** Whether a connection to the node's own server may ask about its pods. */
+  readonly isAllowed: KubeletHttpOptions["isAllowed"];
   /** Records an event about the node. */
   readonly nodeEvent: (reason: string, message: string, type: "Warning") => void;
 }
@@ -166,7 +168,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     });
   return {
     stats,
-    http: createKubeletHttp({ stats, pods, containers, configuration: () => configuration(ctx, settings) }),
+    http: createKubeletHttp({
+      stats,
+      pods,
+      containers,
+      configuration: () => configuration(ctx, settings),
+      isAllowed: options.isAllowed,
+    }),
     ended,
     conditions: (before) => eviction.conditions(before),
     notReady: () => shutdown?.notReady(),

@@ -18,11 +18,13 @@ const stats = createStats({
   signal: new AbortController().signal,
   host: testHost(() => Date.now() * 1e6),
 });
+let allowed = true;
 const handler = createKubeletHttp({
   stats,
   pods: () => pods,
   containers: () => containers,
   configuration: () => ({ maxPods: 110 }),
+  isAllowed: () => allowed,
 });
 const server = createServer((request, response) => {
   if (!handler(request, response)) response.writeHead(404).end();
@@ -60,6 +62,13 @@ it("tells what runs, by pod and without sandboxes", async () => {
       },
     ],
   });
+});
+it("tells nothing to those whom the API server has not let through", async () => {
+  allowed = false;
+  for (const path of ["/pods", "/runningpods/", "/configz", "/stats/summary", "/metrics/resource"])
+    expect(await get(path)).toEqual({ status: 403, text: "Forbidden" });
+  expect((await get("/other")).status).toBe(404);
+  allowed = true;
 });
 it("serves both texts of metrics", async () => {
   expect((await get("/metrics/resource")).text).toContain('container="nginx"');

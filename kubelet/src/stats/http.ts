@@ -1,6 +1,7 @@
 /** The kubelet's own HTTP paths beside health and metrics: what `nodes/proxy` and a scraper ask for. */
 import { availableParallelism } from "node:os";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { HttpHandler } from "@coracle/shared/process.ts";
 import { Gauge, register } from "prom-client";
@@ -16,6 +17,8 @@ export interface KubeletHttpOptions {
   readonly containers: () => Iterable<RuntimeContainer>;
   /** The configuration in use, as fields of a KubeletConfiguration. */
   readonly configuration: () => object;
+  /** What pods there are, and what is in their specs, is not for everybody who can reach the server. */
+  readonly isAllowed: (socket: Socket) => boolean;
 }
 
 interface Answer {
@@ -43,6 +46,10 @@ export function createKubeletHttp(options: KubeletHttpOptions): HttpHandler {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const answer = paths[path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path];
     if (!answer) return false;
+    if (!options.isAllowed(request.socket)) {
+      response.writeHead(403).end("Forbidden");
+      return true;
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.writeHead(405, { allow: "GET, HEAD" }).end("method not allowed");
       return true;
