@@ -33,6 +33,10 @@ message Outer {
   optional string bare = 3;
 }
 
+message Silent {
+  optional Common common = 1;
+}
+
 // Common is shared.
 message Common {
   // Shared by all.
@@ -46,12 +50,17 @@ message Common {
       '\tCommon `json:",inline" protobuf:"bytes,2,opt,name=common"`',
       '\tBare string `json:"bare" protobuf:"bytes,3,opt,name=bare"`',
       "}",
+      "type Silent struct {",
+      '\tCommon `json:",inline" protobuf:"bytes,1,opt,name=common"`',
+      "}",
       "type Common struct {",
       '\tShared string `json:"shared" protobuf:"bytes,1,opt,name=shared"`',
       "}",
     ].join("\n"),
   );
-  expect(describeComments([{ proto, go }])["io.k8s.api.x.v1.Outer"]).toEqual({
+  const found = describeComments([{ proto, go }]);
+  expect(found["io.k8s.api.x.v1.Silent"]).toEqual({ "": "", shared: "Shared by all." });
+  expect(found["io.k8s.api.x.v1.Outer"]).toEqual({
     "": "Outer holds an inner one.",
     inner: "The one inside.",
     shared: "Shared by all.",

@@ -25,8 +25,8 @@ export function describeComments(packages: readonly SourcePackage[]): Descriptio
       if (Object.values(texts).some((text) => text !== "")) found[name] = texts;
     }
   }
-  // What is inlined may have something inlined itself, and stands further down.
-  for (const [into, from] of inlined.toReversed()) found[into] = { ...found[from], ...found[into] };
+  // What is inlined may have something inlined itself, and stands further down. It gives its fields, not what it is.
+  for (const [into, from] of inlined.toReversed()) found[into] = { ...found[from], "": "", ...found[into] };
   return found;
 }
 
