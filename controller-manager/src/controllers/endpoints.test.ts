@@ -117,3 +117,29 @@ test("a node that moves to another zone takes its endpoints there at once", asyn
   await inZone("b");
   expect(list).not.toHaveBeenCalled();
 });
+
+test("a pod whose node is gone is no endpoint, unless the Service publishes whatever there is", async () => {
+  await using h = await start();
+  await h.client.create(nodes, { metadata: { name: "here" } });
+  await h.client.create(services, service());
+  for (const nodeName of ["here", "gone"])
+    await h.client.create(pods, {
+      metadata: { name: nodeName, namespace: NAMESPACE, labels: { app: "web" } },
+      spec: {
+        nodeName,
+        containers: [{ name: "c", image: "nginx", ports: [{ name: "http", containerPort: 80 }] }],
+      },
+    });
+  const names = async (): Promise<string[]> =>
+    ((await h.list(endpointSlices))[0]?.endpoints ?? []).map((e) => e.nodeName ?? "").toSorted();
+  await h.eventually("the one that has a node", async () => (await names()).join() === "here");
+  await h.eventually("an event", async () =>
+    h.events.some((e) => e.startsWith("FailedToUpdateEndpointSlices") && e.includes("Node gone Not Found")),
+  );
+  await h.client.patch(
+    services,
+    { name: "web", namespace: NAMESPACE },
+    { type: "merge", body: { spec: { publishNotReadyAddresses: true } } },
+  );
+  await h.eventually("both", async () => (await names()).join() === "gone,here");
+});

@@ -102,10 +102,16 @@ async function syncFamily(
   const backends = selectedPods(ctx, service).filter(
     (pod) => isBackend(pod, true) && addressesOf(pod, family).length > 0,
   );
+  const missing: string[] = [];
   // A pod that has none of the named ports is one all the same: below a headless Service it has a name.
-  const items = backends.map((pod) => {
-    const node = ctx.informers.for(nodes).get(pod.spec?.nodeName ?? "");
-    return { ports: portsIn(pod, service), endpoint: endpointOf(pod, service, node, family) };
+  const items = backends.flatMap((pod) => {
+    const { nodeName = "" } = pod.spec ?? {};
+    const node = ctx.informers.for(nodes).get(nodeName);
+    if (nodeName && !node && !service.spec?.publishNotReadyAddresses) {
+      missing.push(`skipping Pod ${pod.metadata.name} for Service ${key}: Node ${nodeName} Not Found`);
+      return [];
+    }
+    return [{ ports: portsIn(pod, service), endpoint: endpointOf(pod, service, node, family) }];
   });
   const trigger = triggerTime(service, backends);
   await writeSlices(
@@ -127,6 +133,8 @@ async function syncFamily(
       placeholder: true,
     },
   );
+  // Nobody stops a pod whose node is gone; should the node be new, the next attempt knows it.
+  if (missing.length > 0) throw new Error(missing.join(", "));
 }
 
 /** The Services with endpoints on a node whose zone is another now: the zone is written with each endpoint, and hints follow it. */
