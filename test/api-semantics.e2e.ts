@@ -191,7 +191,7 @@ describe("deleting", () => {
     expect(await status("foreground")).toBe(200);
     for (const name of ["orphan-kept", "orphan-free"])
       expect((await get(`${maps}/${name}`)).metadata).not.toHaveProperty("ownerReferences");
-    for (const owner of ["background", "foreground"])
+    for (const owner of ["orphan", "background", "foreground"])
       await patch("merge", `${maps}/${owner}-kept`, { metadata: { finalizers: null } });
     await eventually("the owner goes last", async () => (await status("foreground")) === 404);
   });
