@@ -256,4 +256,18 @@ describe("create", () => {
     expect(body.metadata.generation).toBe(1);
     expect(body["status"]).toEqual({});
   });
+
+  it("takes events of the core group under any name that fits a path", async () => {
+    await using api = await startInProcess();
+    const event = {
+      metadata: { name: "My_Object:x.17f" },
+      involvedObject: { kind: "Thing", name: "My_Object:x", namespace: "default" },
+    };
+    const core = await raw(api, "POST", "/api/v1/namespaces/default/events", { body: event });
+    expect(core.status).toBe(201);
+    const strict = await raw(api, "POST", "/apis/events.k8s.io/v1/namespaces/default/events", {
+      body: { metadata: event.metadata },
+    });
+    expect(strict.body["message"]).toContain('metadata.name: Invalid value: "My_Object:x.17f"');
+  });
 });

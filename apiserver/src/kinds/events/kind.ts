@@ -41,7 +41,8 @@ const common: Omit<KindDeclaration<Event>, "group"> = {
   ],
 };
 
-export const events = defineKind<Event>(common);
+/** Recorders name core events after objects of all kinds; the strict rule is that of events.k8s.io alone. */
+export const events = defineKind<Event>({ ...common, nameRule: "pathSegment" });
 
 const regarding = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"] as const;
 export const eventsV1 = defineKind<Event>({
