@@ -1,7 +1,7 @@
 import type { Lease } from "@coracle/shared/api/generated/coordination-v1.ts";
 import type { Event, Node, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Summary } from "@coracle/shared/api/summary.ts";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { busybox } from "./support/manifests.ts";
 import { useNamespace } from "./support/namespace.ts";
 import { podsIn } from "./support/pods.ts";
@@ -84,6 +84,29 @@ test("its figures and settings are to be had through the API", async () => {
   expect(JSON.parse(await raw(`${proxy}/configz`))).toMatchObject({ kubeletconfig: { maxPods: 110 } });
   expect(await kubectl("top", "node", name)).toContain(name);
   expect(await kubectl("top", "pod", "-n", ns, "--containers")).toMatch(/^steady +main +\d+m +\d+Mi/m);
+});
+
+test("its own port answers who may read its figures, and nobody else", async () => {
+  const monitor = `monitor-${ns}`;
+  await kubectl("create", "serviceaccount", "monitor", "-n", ns);
+  await kubectl("create", "clusterrole", monitor, "--verb=get", "--resource=nodes/metrics");
+  onTestFinished(
+    async () => void (await kubectl("delete", `clusterrole/${monitor}`, `clusterrolebinding/${monitor}`)),
+  );
+  const binding = ["create", "clusterrolebinding", monitor, `--clusterrole=${monitor}`];
+  await kubectl(...binding, `--serviceaccount=${ns}:monitor`);
+  const token = (await kubectl("create", "token", "monitor", "-n", ns)).trim();
+  const address = '{.status.addresses[?(@.type=="InternalIP")].address}';
+  const host = await kubectl("get", "node", name, "-o", `jsonpath=${address}`);
+  const ask = (path: string, ...more: string[]): Promise<string> => {
+    const wget = ["wget", "-qO-", "--no-check-certificate", ...more, `https://${host}:10250${path}`];
+    return kubectl("exec", "-n", ns, "steady", "--", ...wget);
+  };
+  const credential = `--header=Authorization: Bearer ${token}`;
+  expect(await ask("/metrics/resource", credential)).toContain(`namespace="${ns}",pod="steady"`);
+  expect(await ask("/metrics", credential)).toContain("kubelet_running_pods");
+  await expect(ask("/metrics")).rejects.toThrow("401");
+  await expect(ask("/pods", credential)).rejects.toThrow("403");
 });
 
 test("what others advertise on it can be requested, and is gone when they take it back", async () => {

@@ -33,7 +33,7 @@ import { writeNodeNames } from "./node/host-name.ts";
 import { findUplink, readMachine } from "./node/facts.ts";
 import { watchDns } from "./node/health.ts";
 import { runLease } from "./node/lease.ts";
-import { nodeStatus, reservedBy, resourcesOf } from "./node/node-object.ts";
+import { KUBELET_PORT, nodeStatus, reservedBy, resourcesOf } from "./node/node-object.ts";
 import { nodeNameOf, ownContainer } from "./node/own-container.ts";
 import { startRegistration } from "./node/registration.ts";
 import { followNotices } from "./references/notices.ts";
@@ -42,6 +42,7 @@ import { createDockerRuntime } from "./runtime/docker.ts";
 import { createFakeRuntime } from "./runtime/fake.ts";
 import { withRuntimeMetrics } from "./runtime/metered.ts";
 import { openKernelLog } from "./runtime/kernel-log.ts";
+import { startKubeletServer } from "./server/start.ts";
 import { delayedSignal } from "./shutdown/shutdown.ts";
 import { serveStaticPods } from "./static-pods/start.ts";
 import { createNodeStorage, enginePath } from "./storage.ts";
@@ -296,6 +297,17 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
     own: ownServer,
     summary: () => stats.summary(),
   });
+  if (!hollow)
+    startKubeletServer({
+      node: name,
+      address: uplink.address,
+      port: KUBELET_PORT,
+      pki: env["CORACLE_PKI"] ?? "/pki",
+      client,
+      connect: () => ownServer.connect(),
+      log,
+      signal,
+    });
   log.info({ node: name, address: uplink.address }, "node started");
   await lease;
   await keeping;

@@ -13,6 +13,9 @@ import { goArch, type MachineFacts } from "./facts.ts";
 /** Upstream's nodeStatusMaxImages. */
 const MAX_IMAGES = 50;
 
+/** Where the kubelet itself is asked. */
+export const KUBELET_PORT = 10250;
+
 /** What pods cannot have: below it the node evicts them. */
 export interface Reserved {
   readonly memoryBytes: number;
@@ -122,7 +125,7 @@ export function nodeStatus(input: StatusInput): NodeStatus {
       { type: "Hostname", address: input.name },
     ],
     conditions: [...input.pressures, ready],
-    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    daemonEndpoints: { kubeletEndpoint: { Port: KUBELET_PORT } },
     images: imagesOf(input.images),
     nodeInfo: input.machine.nodeInfo,
     features: { supplementalGroupsPolicy: true },

@@ -55,6 +55,8 @@ export const openAddress = (host: string, port: number): PortStream =>
 /** The kubelet's own HTTP server, which any process in the node's network may ask. */
 export interface OwnServer {
   open(): PortStream;
+  /** The same, as a socket. */
+  connect(): Socket;
   /** Whether a connection was opened here: who comes this way has been authorized by the API server. */
   readonly isOurs: (socket: Pick<Socket, "remoteAddress" | "remotePort">) => boolean;
 }
@@ -63,18 +65,20 @@ const loopback = "127.0.0.1";
 
 export function createOwnServer(port: number): OwnServer {
   const open = new Set<number>();
+  const dial = (): Socket => {
+    const socket = connect({ host: loopback, port, allowHalfOpen: true });
+    // Known before the first byte is sent, and until nobody else can have the port.
+    socket.once("connect", () => {
+      const { localPort } = socket;
+      if (localPort === undefined) return;
+      open.add(localPort);
+      socket.once("close", () => open.delete(localPort));
+    });
+    return socket;
+  };
   return {
-    open() {
-      const socket = connect({ host: loopback, port, allowHalfOpen: true });
-      // Known before the first byte is sent, and until nobody else can have the port.
-      socket.once("connect", () => {
-        const { localPort } = socket;
-        if (localPort === undefined) return;
-        open.add(localPort);
-        socket.once("close", () => open.delete(localPort));
-      });
-      return streamOf(socket, loopback, port);
-    },
+    open: () => streamOf(dial(), loopback, port),
+    connect: dial,
     isOurs: ({ remoteAddress, remotePort }) => remoteAddress === loopback && open.has(remotePort ?? 0),
   };
 }

@@ -1,0 +1,112 @@
+/** The kubelet's own port, where metrics servers and monitoring agents ask a node directly. */
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { Socket } from "node:net";
+import { pipeline } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import type { UserInfo } from "@coracle/shared/api/generated/authentication-v1.ts";
+import type { Logger } from "@coracle/shared/log.ts";
+import type { Access } from "./access.ts";
+import { askedOf, type Asked } from "./attributes.ts";
+import type { ServingCertificate } from "./certificate.ts";
+
+export interface KubeletServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: ServingCertificate;
+  /** Of the cluster, PEM: signs the client certificates that are believed. */
+  readonly authority: string;
+  readonly access: Access;
+  /** A connection to the server that knows the answers, which takes whoever comes over it for authorized. */
+  readonly connect: () => Socket;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+
+/** Serves until `signal` aborts. Resolves to the port it listens on. @throws when it cannot listen */
+export async function serveKubelet(options: KubeletServerOptions): Promise<number> {
+  const { host, port, certificate, authority, log, signal } = options;
+  const server = createServer(
+    {
+      ...certificate,
+      ca: authority,
+      // Without a certificate there may still be a token.
+      requestCert: true,
+      rejectUnauthorized: false,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+    },
+    (request, response) => {
+      admit(options, request)
+        .then((refused) => (refused ? say(response, refused) : pass(options, request, response)))
+        .catch((error: unknown) => {
+          log.warn({ err: error, path: request.url }, "a request to the kubelet could not be judged");
+          say(response, { status: 500, text: "Internal Server Error" });
+        });
+    },
+  );
+  server.on("tlsClientError", (error) => log.debug({ err: error }, "no TLS with a client"));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  signal.addEventListener(
+    "abort",
+    () => {
+      server.close();
+      server.closeAllConnections();
+    },
+    { once: true },
+  );
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : port;
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Undefined for who may. */
+async function admit(
+  { access }: KubeletServerOptions,
+  request: IncomingMessage,
+): Promise<Refusal | undefined> {
+  const socket = request.socket as TLSSocket;
+  const user = await access.authenticate(socket, request.headers.authorization);
+  if (!user) return { status: 401, text: "Unauthorized" };
+  const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+  const asked = askedOf(request.method ?? "GET", path);
+  return (await access.authorize(user, asked)) ? undefined : { status: 403, text: forbidden(user, asked) };
+}
+
+function forbidden({ username }: UserInfo, { verb, subresources }: Asked): string {
+  return `Forbidden (user=${username}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(" ")}])\n`;
+}
+
+function say(response: ServerResponse, { status, text }: Refusal): void {
+  if (response.headersSent) response.destroy();
+  else response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
+}
+
+/** Headers of one connection, and the credential, which has had its use. */
+const own = new Set(["authorization", "connection", "keep-alive"]);
+const passed = (headers: IncomingMessage["headers"]): IncomingMessage["headers"] =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
+
+function pass({ connect }: KubeletServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const outgoing = httpRequest({
+    method: request.method,
+    path: request.url,
+    headers: { ...passed(request.headers), connection: "close" },
+    createConnection: connect,
+  });
+  outgoing.once("response", (answer) => {
+    response.writeHead(answer.statusCode ?? 502, passed(answer.headers));
+    pipeline(answer, response, () => undefined);
+  });
+  outgoing.once("error", (error) => say(response, { status: 502, text: error.message }));
+  response.once("close", () => outgoing.destroy());
+  pipeline(request, outgoing, () => undefined);
+}
