@@ -8,8 +8,13 @@
  * before, so one exec a minute is all that is left. A bad answer takes the mark away: recovery is noticed at once, too.
  *
  *   probe wait <either>        asks every 25 ms until the answer is good, each time: the startup probe of a pod, whose
- *                              containers share /dev/shm */
+ *                              containers share /dev/shm
+ *
+ *   probe keep <program> ...   runs the program, and again a second after it ended by itself. An engine whose disk is
+ *                              full cannot start a container again, and then never tries another time: who ends for
+ *                              want of room, as Redis does when its log cannot be written, must be started from inside */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,10 +23,11 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_SECONDS = 55, START_SECONDS = 60, TRIES_WHEN_IDLE = 3 };
+enum { IDLE_SECONDS = 55, START_SECONDS = 60, TRIES_WHEN_IDLE = 3, AGAIN_MS = 1000 };
 static const char mark[] = "/dev/shm/.probe-healthy";
 
 static void sleep_ms(long ms) {
@@ -80,8 +86,45 @@ static int healthy(const char *target, int say) {
   exit(2);
 }
 
+static volatile sig_atomic_t ending;
+static volatile pid_t child;
+
+static void end(int signal_number) {
+  ending = 1;
+  if (child > 0) kill(child, signal_number);
+}
+
+static int keep(char **command) {
+  struct sigaction action = {.sa_handler = end};
+  sigset_t ends, before;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  int status = 0;
+  while (!ending) {
+    /* A signal that comes before there is a child to tell waits until there is. */
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    child = fork();
+    if (child == 0) {
+      sigprocmask(SIG_SETMASK, &before, NULL);
+      signal(SIGPIPE, SIG_DFL);
+      execvp(command[0], command);
+      perror(command[0]);
+      _exit(127);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    child = 0;
+    if (!ending) sleep_ms(AGAIN_MS);
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
+  if (argc > 2 && strcmp(argv[1], "keep") == 0) return keep(argv + 2);
   int waiting = argc == 3 && strcmp(argv[1], "wait") == 0;
   const char *target = argc == 2 || waiting ? argv[argc - 1] : "";
   int idle = !waiting && access(mark, F_OK) == 0;
