@@ -4,6 +4,7 @@ import { openSync } from "node:fs";
 import { access, mkdtemp, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 import { eventually, kubectlBinary, must, root, run } from "./run.ts";
 
 /** Why this machine cannot run an engine for a test; undefined when it can. */
@@ -20,21 +21,27 @@ export async function whyNoEngine(): Promise<string | undefined> {
 export interface OwnEngine extends AsyncDisposable {
   /** Copies images over from the machine's engine. */
   load(...images: string[]): Promise<void>;
-  /** Brings a cluster up on it. */
-  up(nodes: number): Promise<void>;
+  /** Brings a cluster up on it, with settings of its own. */
+  up(nodes: number, settings?: Readonly<Record<string, string>>): Promise<void>;
   docker(...args: string[]): Promise<string>;
   kubectl(...args: string[]): Promise<string>;
   /** SIGKILL: as if it had crashed. What it ran goes on running. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Undefined: all its files are on the machine's. */
+  readonly disk: SmallDisk | undefined;
 }
 
 /**
  * A Docker engine beside the machine's, with directories and a network namespace of its own, so that nothing done to it is felt
  * elsewhere. What is asked of it is asked from inside of that namespace.
  */
-export async function createOwnEngine(cluster: string): Promise<OwnEngine> {
+export async function createOwnEngine(
+  cluster: string,
+  options: { readonly ownDisk?: boolean } = {},
+): Promise<OwnEngine> {
   const dir = await mkdtemp(join(tmpdir(), "coracle-engine-"));
+  const disk = options.ownDisk ? await mountSmallDisk(join(dir, "data")) : undefined;
   const socket = join(dir, "docker.sock");
   const state = join(dir, "state");
   const holder = spawn("unshare", ["--net", "sleep", "infinity"], { stdio: "ignore" });
@@ -62,9 +69,10 @@ export async function createOwnEngine(cluster: string): Promise<OwnEngine> {
         ...images,
       ]);
     },
-    up: async (nodes) => {
+    disk,
+    up: async (nodes, settings = {}) => {
       const composed = ["compose", "--project-name", cluster, "--project-directory", root];
-      const more = { ...env, CORACLE_NODES: String(nodes) };
+      const more = { ...env, ...settings, CORACLE_NODES: String(nodes) };
       const up = [...composed, "up", "--detach", "--no-build", "--wait"];
       await must("nsenter", [namespace, "docker", ...up], { env: more, timeoutMs: 180_000 });
     },
