@@ -1,4 +1,5 @@
 import { resourceAmount } from "@coracle/shared/meta/quantity.ts";
+import { parseDuration } from "./eviction/signals.ts";
 
 /** The kubelet's settings, out of the environment (docs/processes.md). */
 export interface KubeletConfig {
@@ -20,6 +21,8 @@ export interface KubeletConfig {
   readonly containerLogMaxBytes: number;
   readonly containerLogMaxFiles: number;
   readonly staticPods: string | undefined;
+  /** Tokens of pods are renewed at this age at the latest. */
+  readonly tokenMaxAgeMs: number;
   /** Kernel settings that pods may make beside the safe ones. */
   readonly unsafeSysctls: readonly string[];
   readonly runtime: "docker" | "fake";
@@ -55,6 +58,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): K
     containerLogMaxBytes: number("CORACLE_LOG_MAX_BYTES", 10 * MIB),
     containerLogMaxFiles: number("CORACLE_LOG_MAX_FILES", 5),
     staticPods: env["CORACLE_STATIC_PODS"] || undefined,
+    tokenMaxAgeMs: parseDuration(env["CORACLE_TOKEN_MAX_AGE"] || "24h"),
     unsafeSysctls: (env["CORACLE_ALLOWED_UNSAFE_SYSCTLS"] ?? "").split(",").filter(Boolean),
     runtime: env["CORACLE_RUNTIME"] === "fake" ? "fake" : "docker",
   };

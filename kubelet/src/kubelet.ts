@@ -73,7 +73,7 @@ export function createKubelet(parts: KubeletParts): Kubelet {
     }),
     imageUsers: createImageUsers(runtime, { [LABEL.cluster]: identity.cluster }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
-    tokens: createTokenSource(client, steady),
+    tokens: createTokenSource(client, steady, config.tokenMaxAgeMs),
     devices: createDeviceManager({ client, records: parts.claimRecords, plugins }),
     statuses: createStatusWriter(client, log, signal),
     restarts: createBackoff(RESTART_BACKOFF),

@@ -1,4 +1,4 @@
-/** ServiceAccount tokens bound to pods: asked for once, and again at 80 % of their life or after a day. */
+/** ServiceAccount tokens bound to pods: asked for once, and again at 80 % of their life or at an age, whichever is first. */
 import type { TokenRequest } from "@coracle/shared/api/generated/authentication-v1.ts";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { serviceAccounts } from "@coracle/shared/api/resources.ts";
@@ -8,12 +8,14 @@ import type { TokenSource } from "./volume.ts";
 interface Token {
   readonly value: string;
   readonly renewAt: number;
+  readonly endsAt: number;
 }
 const LIFE_SHARE = 0.8;
-const DAY_MS = 86_400_000;
+/** A token that could not be renewed is good for a while yet. */
+const RETRY_MS = 30_000;
 
 /** A source that asks the API, as the node. */
-export function createTokenSource(client: Client, steady: () => number): TokenSource {
+export function createTokenSource(client: Client, steady: () => number, maxAgeMs: number): TokenSource {
   const byPod = new Map<string, Map<string, Token>>();
 
   const request = async (pod: Pod, audience: string, expirationSeconds: number): Promise<Token> => {
@@ -38,7 +40,15 @@ export function createTokenSource(client: Client, steady: () => number): TokenSo
     if (!value) throw new Error("the API answered a token request without a token");
     // Counted on our own clock: the server's may differ, and the wall's may jump.
     const life = (answer.spec?.expirationSeconds ?? expirationSeconds) * 1000;
-    return { value, renewAt: asked + Math.min(life * LIFE_SHARE, DAY_MS) };
+    return { value, renewAt: asked + Math.min(life * LIFE_SHARE, maxAgeMs), endsAt: asked + life };
+  };
+  const renewed = async (known: Token | undefined, ask: () => Promise<Token>): Promise<Token> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!known || known.endsAt <= steady()) throw error;
+      return { ...known, renewAt: Math.min(steady() + RETRY_MS, known.endsAt) };
+    }
   };
 
   return {
@@ -49,7 +59,7 @@ export function createTokenSource(client: Client, steady: () => number): TokenSo
       byPod.set(uid, held);
       const known = held.get(key);
       if (known && known.renewAt > steady()) return known.value;
-      const fresh = await request(pod, audience, expirationSeconds);
+      const fresh = await renewed(known, () => request(pod, audience, expirationSeconds));
       held.set(key, fresh);
       return fresh.value;
     },
