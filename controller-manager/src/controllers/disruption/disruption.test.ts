@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { daemonSets, deployments, nodes, podDisruptionBudgets } from "@coracle/shared/api/resources.ts";
+import { daemonSets, deployments, nodes, podDisruptionBudgets, pods } from "@coracle/shared/api/resources.ts";
 import { NAMESPACE, startHarness } from "../../testing/harness.ts";
 import { daemonSetController } from "../daemonset/daemonset.ts";
 import { deploymentController } from "../deployment/deployment.ts";
@@ -79,4 +79,17 @@ test("a plain number of available pods needs no controller; shares need one with
     return status?.conditions?.[0]?.reason === "SyncFailed" && status;
   });
   expect(share.conditions?.[0]?.message).toBe("daemonsets.apps does not implement the scale subresource");
+});
+
+test("a share of pods that nobody controls is told of: they are not counted", async () => {
+  await using h = await startHarness({ controllers: [disruptionController()] });
+  const at = (name: string) => ({ name, namespace: NAMESPACE });
+  const spec = { containers: [{ name: "c", image: "nginx" }] };
+  await h.client.create(pods, { metadata: { ...at("alone"), labels }, spec });
+  const selector = { matchLabels: labels };
+  await h.client.create(podDisruptionBudgets, {
+    metadata: at("share"),
+    spec: { maxUnavailable: 1, selector },
+  });
+  await h.eventually("an event", async () => h.events.some((e) => e.startsWith("UnmanagedPods ")));
 });

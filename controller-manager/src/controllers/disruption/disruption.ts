@@ -16,6 +16,7 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { selectorFromObject } from "@coracle/shared/meta/labels.ts";
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
+import { controllerOf } from "@coracle/shared/meta/owners.ts";
 import { isPodReady } from "@coracle/shared/meta/pods.ts";
 import { semanticEqual } from "../../canonical.ts";
 import { indexByNamespace, inNamespace } from "../../ownership/index-by.ts";
@@ -51,6 +52,13 @@ export const disruptionController = (): Controller =>
       let status;
       try {
         const scale = needsScale(budget) ? await scaleOf(ctx, selected) : 0;
+        if (needsScale(budget) && selected.some((pod) => !controllerOf(pod)))
+          ctx.events.record(
+            budget,
+            "Warning",
+            "UnmanagedPods",
+            "Some of the pods have no controller that says how many there should be, so they are not counted: only an integer in minAvailable counts them",
+          );
         status = statusOf(
           budget,
           selected,
