@@ -129,10 +129,17 @@ test("evictions: one taint too many drives off at once, else the shortest tolera
     operator: "Exists",
     ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
   });
-  expect(evictionTime([taint("a")], [], 0)).toBe(start);
-  expect(evictionTime([taint("a")], [tolerate("a")], 0)).toBeUndefined();
-  expect(evictionTime([taint("a")], [tolerate("a", 30), tolerate("", 10)], 0)).toBe(start + 10_000);
-  expect(evictionTime([taint("a"), taint("b")], [tolerate("a", 30)], 0)).toBe(start);
+  const stay = { first: start + 5000, arrived: start - 60_000 };
+  expect(evictionTime([taint("a")], [], stay)).toBe(start);
+  expect(evictionTime([taint("a")], [tolerate("a")], stay)).toBeUndefined();
+  expect(evictionTime([taint("a")], [tolerate("a", 30), tolerate("", 10)], stay)).toBe(start + 10_000);
+  expect(evictionTime([taint("a"), taint("b")], [tolerate("a", 30)], stay)).toBe(start);
+  // It came to a node that had the taint.
+  const late = { first: start + 60_400, arrived: start + 60_000 };
+  expect(evictionTime([taint("a")], [tolerate("a", 30)], late)).toBe(start + 90_400);
+  expect(evictionTime([taint("a")], [tolerate("a", 30)], { ...late, first: start + 65_000 })).toBe(
+    start + 90_000,
+  );
 });
 
 test("when every node is silent nobody is evicted: it is us who are cut off", () => {

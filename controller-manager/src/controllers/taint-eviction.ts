@@ -8,6 +8,7 @@ import {
 } from "@coracle/shared/controller/controller.ts";
 import { isNotFound } from "@coracle/shared/errors.ts";
 import { keyOf, type KubeObject } from "@coracle/shared/meta/object.ts";
+import { podCondition } from "@coracle/shared/meta/pods.ts";
 import { tolerates } from "@coracle/shared/scheduling/taints.ts";
 import { semanticEqual } from "../canonical.ts";
 import { indexByNode, onNode } from "../ownership/index-by.ts";
@@ -33,7 +34,7 @@ export function taintEvictionController(): Controller {
         return undefined;
       }
       const first = since.get(key) ?? ctx.clock.now();
-      const at = evictionTime(taints, pod.spec?.tolerations ?? [], first);
+      const at = evictionTime(taints, pod.spec?.tolerations ?? [], { first, arrived: arrivalOf(pod) });
       if (at === undefined) {
         since.delete(key);
         return undefined;
@@ -48,16 +49,35 @@ export function taintEvictionController(): Controller {
   });
 }
 
+/** When a pod came to its node. */
+const arrivalOf = (pod: Pod): number =>
+  Date.parse(podCondition(pod, "PodScheduled")?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? "") ||
+  0;
+
+interface Stay {
+  /** When the pod was first seen on the tainted node. */
+  readonly first: number;
+  /** When it came there, to the second. */
+  readonly arrived: number;
+}
+
+/** Since when a pod bears a taint: since both are there. The times in objects are whole seconds, what we saw ourselves is exact. */
+function borneSince({ timeAdded }: Taint, { first, arrived }: Stay): number {
+  if (timeAdded === undefined) return first;
+  const start = Math.max(Date.parse(timeAdded), arrived);
+  return first - start > 0 && first - start < 1000 ? first : start;
+}
+
 /** When these taints drive off a pod with these tolerations; undefined: never. Pure. */
 export function evictionTime(
   taints: readonly Taint[],
   tolerations: readonly Toleration[],
-  first: number,
+  stay: Stay,
 ): number | undefined {
   let earliest: number | undefined;
   for (const taint of taints) {
     const matching = tolerations.filter((t) => tolerates(t, taint));
-    const start = taint.timeAdded === undefined ? first : Date.parse(taint.timeAdded);
+    const start = borneSince(taint, stay);
     if (matching.length === 0) return start;
     const limits = matching.flatMap((t) =>
       t.tolerationSeconds === undefined ? [] : [Math.max(0, t.tolerationSeconds)],

@@ -64,7 +64,7 @@ export const deviceTaintController = (): Controller =>
       const now = ctx.clock.now();
       const times = claims.flatMap(resultsOf).flatMap((result) => {
         const taints = taintsOf(ctx.informers.for(resourceSlices), result);
-        return evictionTime(taints, result.tolerations ?? [], now) ?? [];
+        return evictionTime(taints, result.tolerations ?? [], { first: now, arrived: 0 }) ?? [];
       });
       if (times.length === 0) return;
       const left = Math.min(...times) - now;
