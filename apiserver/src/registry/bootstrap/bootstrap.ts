@@ -9,7 +9,7 @@ import { trackingConfigMap } from "../../authn/legacy-tokens.ts";
 import { ensureFlowControl } from "../../flowcontrol/keep.ts";
 import { ensureServiceCIDR } from "../../kinds/services/repair.ts";
 import type { Registry } from "../registry.ts";
-import { ensure } from "./ensure.ts";
+import { ensure, ensureData } from "./ensure.ts";
 import { ensureRoles } from "./roles.ts";
 import { ensureSystemNamespaces } from "./namespaces.ts";
 
@@ -25,13 +25,14 @@ export interface BootstrapParts {
 export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: BootstrapParts): Promise<void> {
   await ensureSystemNamespaces(registry);
   const secrets: KubeObject[] = [];
+  const derived: KubeObject[] = [];
   const clientCa = readIfPresent(join(pki, "ca.crt"));
   if (clientCa) await ensure(registry, authenticationConfigMap(clientCa, readFrontProxy(pki)));
   const token = readIfPresent(join(pki, "bootstrap-token"));
   if (token) secrets.push(bootstrapTokenSecret(token));
   for (const component of ["kube-proxy"]) {
     const secret = busSecret(pki, component);
-    if (secret) secrets.push(secret);
+    if (secret) derived.push(secret);
     else log.warn({ component }, "there are no bus credentials for this component");
   }
   // All that is left needs nothing but the namespaces; together it is one round of the store instead of a hundred.
@@ -48,6 +49,7 @@ export async function bootstrapCluster({ registry, pki, serviceCIDR, log }: Boot
     ensureFlowControl(registry),
     ensure(registry, trackingConfigMap(registry.now())),
     ...secrets.map((secret) => ensure(registry, secret)),
+    ...derived.map((secret) => ensureData(registry, secret)),
   ]);
 }
 

@@ -1,10 +1,11 @@
 import { isAlreadyExists } from "@coracle/shared/errors.ts";
 import type { KubeObject } from "@coracle/shared/meta/object.ts";
-import { clone } from "../../patch/json.ts";
+import { clone, equal } from "../../patch/json.ts";
 import type { UserInfo } from "../../request.ts";
 import { createObject } from "../create-object.ts";
 import { keyFor, type Registry } from "../registry.ts";
 import type { ServedResource } from "../resources.ts";
+import { updateObject } from "../update-object.ts";
 
 /** The API server itself, when it writes. */
 export const apiserverUser: UserInfo = { username: "system:apiserver", groups: ["system:masters"] };
@@ -40,4 +41,25 @@ export async function ensure(registry: Registry, object: KubeObject): Promise<vo
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
+}
+
+/** The same for what is derived from the server's own files: an object whose data is of older ones is brought up to date. */
+export async function ensureData(registry: Registry, object: KubeObject): Promise<void> {
+  await ensure(registry, object);
+  const served = servedFor(registry, object);
+  const { name = "", namespace = "" } = object.metadata;
+  const known = registry.cache.get(keyFor(served.kind, namespace, name))?.object;
+  if (known && equal(known["data"], object["data"])) return;
+  await updateObject(registry, {
+    served,
+    namespace,
+    name,
+    subresource: "",
+    user: apiserverUser,
+    dryRun: false,
+    fieldManager: "kube-apiserver",
+    warn: () => undefined,
+    retry: true,
+    change: (current) => ({ ...clone(current.object), data: clone(object["data"]) }),
+  });
 }
