@@ -5,10 +5,13 @@ import { connectBusFromEnvironment } from "@coracle/shared/bus/connect.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess } from "@coracle/shared/process.ts";
-import { createNftablesBackend } from "./backends/nftables.ts";
+import { createNftablesBackend, nft } from "./backends/nftables.ts";
 import { forgetFlows } from "./flows.ts";
 import { createHealthChecks } from "./health-checks.ts";
 import { serveHealthz, serveMode } from "./healthz.ts";
+import { leanPod } from "./policy/model.ts";
+import { removal } from "./policy/ruleset.ts";
+import { startPolicies } from "./policy/start.ts";
 import { startSync } from "./sync.ts";
 
 const env = process.env;
@@ -27,13 +30,19 @@ runProcess(
     const backend = createNftablesBackend({ serviceCidr: env["CORACLE_SERVICE_CIDR"] ?? "10.96.0.0/16" });
     if (process.argv.includes("--cleanup")) {
       await backend.cleanUp();
+      await nft(removal);
       return;
     }
     const nodeName = env["NODE_NAME"];
     if (!nodeName) throw new Error("NODE_NAME is not set");
     const bus = await connectBusFromEnvironment(log, signal);
     const client = createNatsClient(bus);
-    const informers = createFeedInformerFactory({ bus, client, log });
+    const informers = createFeedInformerFactory({
+      bus,
+      client,
+      log,
+      keep: (resource) => (resource.plural === "pods" ? (pod) => leanPod(pod) : undefined),
+    });
     const checks = createHealthChecks(log);
     const serviceCache = informers.for(services);
     const sliceCache = informers.for(endpointSlices);
@@ -64,6 +73,7 @@ runProcess(
     });
     await informers.start(signal);
     start();
+    await startPolicies({ nodeName, informers, run: nft, log, signal });
     // The rules stay when the process ends: traffic goes on while it is replaced.
     if (!signal.aborted) await once(signal, "abort");
     checks.close();

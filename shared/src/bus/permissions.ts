@@ -58,7 +58,7 @@ function kubelet(node: string): BusPermissions {
 const feedsOf = (watched: readonly (readonly [string, string])[]): string[] =>
   watched.flatMap(([group, resource]) => [feedFilter(group, resource), markFilter(group, resource)]);
 
-function proxy(identity: string): BusPermissions {
+function proxy(identity: string, ...more: readonly (readonly [string, string])[]): BusPermissions {
   const base = client(identity);
   const watched: readonly (readonly [string, string])[] = [
     ["", "services"],
@@ -69,7 +69,7 @@ function proxy(identity: string): BusPermissions {
   ];
   return {
     publish: base.publish,
-    subscribe: [...base.subscribe, FEED_EPOCH_SUBJECT, ...feedsOf(watched)],
+    subscribe: [...base.subscribe, FEED_EPOCH_SUBJECT, ...feedsOf([...watched, ...more])],
   };
 }
 
@@ -96,6 +96,8 @@ export function permissionsFor(identity: string): BusPermissions {
       return { publish: base.publish, subscribe: [...base.subscribe, ...FEED] };
     }
     case "kube-proxy":
+      // Network policies name pods of the whole cluster.
+      return proxy(identity, ["", "pods"]);
     case "dns":
       return proxy(identity);
     case "bootstrap":
