@@ -135,3 +135,13 @@ test("an HTTP hook is delivered before the end", async () => {
     Promise.resolve(/\/stop \S+ undefined kube-lifecycle\/1\.36/.test(follow.output())),
   );
 });
+
+test("the node counts the probes of its pods, by kind and result", async () => {
+  const at = (await pod("flips")).spec?.nodeName ?? "";
+  const text = await kubectl("get", "--raw", `/api/v1/nodes/${at}/proxy/metrics/probes`);
+  const labels = `container="main",pod="flips",namespace="${ns}",pod_uid="${(await pod("flips")).metadata.uid}"`;
+  for (const result of ["successful", "failed"])
+    expect(text).toMatch(
+      new RegExp(`^prober_probe_total\\{probe_type="Readiness",${labels},result="${result}"\\} \\d`, "m"),
+    );
+});

@@ -14,6 +14,7 @@ import type { ImageUsers } from "./images/users.ts";
 import type { ImageManager } from "./images/manager.ts";
 import type { PodNetwork } from "./network/network.ts";
 import type { Backoff } from "./plan/backoff.ts";
+import type { ProbeMetrics } from "./probes/metrics.ts";
 import type { ReferenceStore } from "./references/store.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { StatusWriter } from "./status/writer.ts";
@@ -43,6 +44,7 @@ export interface KubeletContext {
   readonly images: ImageManager;
   readonly references: ReferenceStore;
   readonly tokens: TokenSource;
+  readonly probeMetrics: ProbeMetrics;
   readonly devices: DeviceManager;
   readonly storage: NodeStorage;
   readonly client: Client;

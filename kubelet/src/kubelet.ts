@@ -23,6 +23,7 @@ import { createReferenceStore } from "./references/store.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { createStatusWriter } from "./status/writer.ts";
 import type { NodeStorage } from "./storage.ts";
+import { createProbeMetrics } from "./probes/metrics.ts";
 import { createTokenSource } from "./volumes/tokens.ts";
 
 export interface KubeletParts {
@@ -74,6 +75,7 @@ export function createKubelet(parts: KubeletParts): Kubelet {
     imageUsers: createImageUsers(runtime, { [LABEL.cluster]: identity.cluster }),
     references: createReferenceStore(client, (uid) => pods.wake(uid)),
     tokens: createTokenSource(client, steady, config.tokenMaxAgeMs),
+    probeMetrics: createProbeMetrics(),
     devices: createDeviceManager({ client, records: parts.claimRecords, plugins }),
     statuses: createStatusWriter(client, log, signal),
     restarts: createBackoff(RESTART_BACKOFF),

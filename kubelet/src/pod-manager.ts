@@ -99,6 +99,7 @@ export function createPodManager(ctx: KubeletContext): PodManager {
     ctx.restarts.forget(`${run.uid}/`);
     ctx.references.release(run.uid);
     ctx.tokens.forget(run.uid);
+    ctx.probeMetrics.forget(run.uid);
     retryResizes();
   };
   /** There is more room now: resizes that waited for it are looked at again. */

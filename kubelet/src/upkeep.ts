@@ -174,6 +174,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       containers,
       configuration: () => configuration(ctx, settings),
       isAllowed: options.isAllowed,
+      probes: () => ctx.probeMetrics.text(),
     }),
     ended,
     conditions: (before) => eviction.conditions(before),

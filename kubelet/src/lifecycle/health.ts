@@ -32,6 +32,12 @@ async function attempt(
   }
 }
 
+function count(run: PodRun, container: string, kind: ProbeKind, result: ProbeResult, tookMs: number): void {
+  const { name = "", namespace = "" } = run.pod.metadata;
+  const probed = { kind, container, pod: name, namespace, uid: run.uid };
+  run.ctx.probeMetrics.count(probed, result.outcome, tookMs / 1000);
+}
+
 /** Begins the probes of a running instance; nothing when they run. An adopted container keeps what the API last knew. */
 export function watchHealth(
   run: PodRun,
@@ -71,7 +77,12 @@ export function watchHealth(
       startedAt: steadyTime(run.ctx, instance.startedAt),
       now: run.ctx.steady,
       signal: which === "readiness" ? all.signal : killing.signal,
-      run: (signal) => attempt(run, container, instance, probe, signal),
+      run: async (signal) => {
+        const began = run.ctx.steady();
+        const result = await attempt(run, container, instance, probe, signal);
+        if (!signal.aborted) count(run, spec.name, which, result, run.ctx.steady() - began);
+        return result;
+      },
       onFailure: ({ message }) =>
         podEvent(run, "Warning", "Unhealthy", `${TITLE[which]} probe failed: ${message}`, container),
       onWarning: ({ message }) =>

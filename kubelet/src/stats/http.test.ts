@@ -25,6 +25,7 @@ const handler = createKubeletHttp({
   containers: () => containers,
   configuration: () => ({ maxPods: 110 }),
   isAllowed: () => allowed,
+  probes: () => Promise.resolve(""),
 });
 const server = createServer((request, response) => {
   if (!handler(request, response)) response.writeHead(404).end();

@@ -19,6 +19,8 @@ export interface KubeletHttpOptions {
   readonly configuration: () => object;
   /** What pods there are, and what is in their specs, is not for everybody who can reach the server. */
   readonly isAllowed: (socket: Socket) => boolean;
+  /** How the probes went, as text of Prometheus. */
+  readonly probes: () => Promise<string>;
 }
 
 interface Answer {
@@ -30,7 +32,7 @@ const TEXT = "text/plain; version=0.0.4; charset=utf-8";
 const DISK_AGE_MS = 60_000;
 const json = (body: object): Answer => ({ type: "application/json", text: JSON.stringify(body) });
 
-/** Answers GET of /stats/summary, /pods, /runningpods, /configz, /metrics/resource and /metrics/cadvisor; all else is left to others. */
+/** Answers GET of /stats/summary, /pods, /runningpods, /configz, /metrics/resource, /metrics/probes and /metrics/cadvisor; all else is left to others. */
 export function createKubeletHttp(options: KubeletHttpOptions): HttpHandler {
   const { stats } = options;
   const paths: Readonly<Record<string, () => Promise<Answer>>> = {
@@ -39,6 +41,7 @@ export function createKubeletHttp(options: KubeletHttpOptions): HttpHandler {
     "/pods": async () => json(podList(options.pods())),
     "/configz": async () => json({ kubeletconfig: options.configuration() }),
     "/metrics/resource": async () => ({ type: TEXT, text: resourceMetrics(await stats.reading()) }),
+    "/metrics/probes": async () => ({ type: TEXT, text: await options.probes() }),
     "/metrics/cadvisor": async () => ({ type: TEXT, text: await cadvisor(options) }),
   };
   addKubeletMetrics(options);
