@@ -44,3 +44,34 @@ test("a status that others keep changing is put right once in a while, however m
   stop.abort();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test("a machine that was started anew is told of once", async () => {
+  vi.useFakeTimers();
+  const stop = new AbortController();
+  const events: (string | undefined)[][] = [];
+  const nodeInfo = { bootID: "old" } as NonNullable<NodeStatus["nodeInfo"]>;
+  const known: Node = { metadata: { name: "n", labels: nodeLabelsFor("n") }, status: { nodeInfo } };
+  let ready = "False";
+  const registration = startRegistration({
+    name: "n",
+    client: { patch: async () => undefined } as unknown as Client,
+    nodes: { get: () => known, on: () => undefined } as unknown as Informer<Node>,
+    status: () =>
+      Promise.resolve({
+        nodeInfo: { ...nodeInfo, bootID: "new" },
+        conditions: [{ type: "Ready", status: ready }],
+      }),
+    podCidr: () => undefined,
+    event: (...event) => events.push(event),
+    log: createLogger("test"),
+    signal: stop.signal,
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  ready = "True";
+  registration.changed();
+  await vi.advanceTimersByTimeAsync(0);
+  stop.abort();
+  expect(events.filter(([reason]) => reason === "Rebooted")).toEqual([
+    ["Rebooted", "Node n has been rebooted, boot id: new", "Warning"],
+  ]);
+});

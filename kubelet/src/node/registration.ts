@@ -17,7 +17,7 @@ export interface RegistrationOptions {
   /** The pod range the node has already. A node that is registered anew keeps it: its pods live there. */
   readonly podCidr: () => string | undefined;
   /** Records an event about the node. */
-  readonly event: (reason: string, message: string) => void;
+  readonly event: (reason: string, message: string, type?: "Warning") => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -52,6 +52,14 @@ export function startRegistration(options: RegistrationOptions): Registration {
     timer = setTimeout(() => void run(), ms).unref();
   };
 
+  /** The boot that was told of: what the API shows may be older than what was written. */
+  let boot: string | undefined;
+  const announceBoot = (before: NodeStatus | undefined, after: NodeStatus): void => {
+    const [was, is] = [before?.nodeInfo?.bootID, after.nodeInfo?.bootID];
+    if (was && is && was !== is && boot !== is)
+      options.event("Rebooted", `Node ${name} has been rebooted, boot id: ${is}`, "Warning");
+    boot = is;
+  };
   const announce = (before: NodeStatus | undefined, after: NodeStatus): void => {
     for (const reason of changedReasons(before?.conditions ?? [], after.conditions ?? []))
       options.event(reason, `Node ${name} status is now: ${reason}`);
@@ -89,6 +97,7 @@ export function startRegistration(options: RegistrationOptions): Registration {
       { type: "strategic", body: { status } },
       { subresource: "status", signal },
     );
+    announceBoot(current.status, own);
     announce(current.status, own);
     written = JSON.stringify(status, withoutHeartbeat);
     writtenAt = performance.now();
