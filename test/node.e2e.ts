@@ -109,6 +109,27 @@ test("its own port answers who may read its figures, and nobody else", async () 
   await expect(ask("/pods", credential)).rejects.toThrow("403");
 });
 
+test("a log collector finds the logs of the node's containers where it looks for them", async () => {
+  await apply(`${head("collector")}
+  containers: [{ name: main, image: ${busybox}, command: [sleep, "3600"], volumeMounts: [{ name: logs, mountPath: /var/log, readOnly: true }] }]
+  volumes: [{ name: logs, hostPath: { path: /var/log, type: Directory } }]
+`);
+  await ready("collector");
+  const { metadata, status } = await pod("steady");
+  const id = status?.containerStatuses?.[0]?.containerID?.split("//")[1];
+  const collect = (path: string): Promise<string> =>
+    kubectl("exec", "-n", ns, "collector", "--", "cat", `/var/log/${path}`);
+  const line = { log: "began\n", stream: "stdout" };
+  for (const path of [
+    `pods/${ns}_steady_${metadata.uid}/main/0.log`,
+    `containers/steady_${ns}_main-${id}.log`,
+  ])
+    expect(JSON.parse((await collect(path)).split("\n")[0] ?? "")).toMatchObject(line);
+  const others = await kubectl("exec", "-n", ns, "collector", "--", "ls", "/var/log/pods");
+  for (const there of others.trim().split("\n"))
+    expect(there).toMatch(/^[a-z0-9-]+_[a-z0-9.-]+_[0-9a-f-]{32,36}$/);
+});
+
 test("what others advertise on it can be requested, and is gone when they take it back", async () => {
   const at = "/status/capacity/example.com~1dongle";
   await patchStatus("node", name, "json", [{ op: "add", path: at, value: "2" }]);

@@ -22,6 +22,7 @@ import { isMirror } from "./eviction/critical.ts";
 import { createImageAccess } from "./images/access.ts";
 import { openPullRecord, withPullRecord } from "./gc/pull-record.ts";
 import { createKubelet } from "./kubelet.ts";
+import { startLogFiles } from "./logs/files.ts";
 import { startDnsRelay } from "./network/dns-relay.ts";
 import { createHollowNetwork } from "./network/hollow.ts";
 import { createNodeNetwork, type Peer } from "./network/node-network.ts";
@@ -274,6 +275,15 @@ async function main({ log, signal: stop, health, serve }: ProcessContext): Promi
   const stopNotices = followNotices(bus, kubelet.ctx.references);
   const directory = createPodDirectory(kubelet.pods);
   const logs = storage.host("/var/log").here;
+  if (!hollow)
+    startLogFiles({
+      engine: kubelet.ctx.engine,
+      nodeRoot: storage.host("/").engine,
+      engineDirectory: info.rootDir,
+      enginePath: (path) => reader.enginePath(path),
+      log,
+      signal,
+    });
   const uidOf = createUidFinder(kubelet.pods);
   serve(createLogHttp({ runtime, pods: directory, uidOf, directory: logs, isAllowed: ownServer.isOurs }));
   const statics = hollow
