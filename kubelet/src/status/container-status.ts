@@ -1,4 +1,5 @@
 /** One container's status from what the engine says of its instances. */
+import { constants } from "node:os";
 import type {
   Container,
   ContainerState,
@@ -100,10 +101,17 @@ export function containerStatus(facts: ContainerFacts, initializing: boolean): C
     ...(id ? { containerID: ENGINE + id } : before?.containerID ? { containerID: before.containerID } : {}),
     ...(kind === "ephemeral" ? {} : { started: up && facts.started }),
     ...(newest && requests ? { allocatedResources: requests } : {}),
-    ...(newest ? { resources: given ?? {} } : {}),
+    ...(newest ? { resources: given ?? {}, stopSignal: signalName(newest.stopSignal) } : {}),
     ...(facts.user ? { user: facts.user } : {}),
     ...(spec.volumeMounts?.length ? { volumeMounts: spec.volumeMounts.map(mountStatus) } : {}),
   };
+}
+
+/** Images may give a signal's number, or leave its prefix out. */
+function signalName(signal: string): string {
+  const number = Number(signal);
+  const name = Object.entries(constants.signals).find(([, n]) => n === number)?.[0];
+  return name ?? (signal.startsWith("SIG") ? signal : `SIG${signal}`);
 }
 
 const mountStatus = (mount: {

@@ -210,6 +210,18 @@ describe("a pod's phase", () => {
     ).toBe("Succeeded");
   });
 
+  test("a container's stop signal is told by its name, however the image writes it", () => {
+    const told = (stopSignal: string): string | undefined =>
+      containerStatus(facts("m", instance("running", { stopSignal })), false).stopSignal;
+    expect(["SIGTERM", "3", "USR1", "SIGRTMIN+3"].map(told)).toEqual([
+      "SIGTERM",
+      "SIGQUIT",
+      "SIGUSR1",
+      "SIGRTMIN+3",
+    ]);
+    expect(containerStatus(facts("m"), false)).not.toHaveProperty("stopSignal");
+  });
+
   test("of an ended pod every container that was due has an end", () => {
     const lost = { exitCode: 137, reason: "ContainerStatusUnknown" };
     const ended = (...containers: ContainerFacts[]): (object | undefined)[] => {
