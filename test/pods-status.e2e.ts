@@ -25,6 +25,8 @@ ${head("spoilt", "restartPolicy: Never")}
   containers: [{ name: main, ${box}, args: ["${idle}"] }]
 ${head("nothing-there")}
   containers: [{ name: main, image: ${busybox}, command: [/no/such/program] }]
+${head("never-there", "restartPolicy: Never")}
+  containers: [{ name: main, image: ${busybox}, command: [/no/such/program] }]
 ${head("no-image")}
   containers: [{ name: main, image: "nowhere.invalid/none:1", imagePullPolicy: Never }]
 ${head("hungry", "restartPolicy: Never")}
@@ -113,6 +115,11 @@ test("what cannot be started is told, and tried again", async () => {
   expect(container(missing)?.lastState?.terminated).toMatchObject({
     reason: "StartError",
     message: expect.stringContaining("/no/such/program") as string,
+  });
+  const given = await phase("never-there", "Failed");
+  expect(container(given)).toMatchObject({
+    state: { terminated: { exitCode: 128, reason: "StartError" } },
+    lastState: {},
   });
   const unpulled = await eventually("it lacks its image", async () => {
     const { waiting } = container(await pod("no-image"))?.state ?? {};

@@ -4,6 +4,39 @@ import { createHollowNetwork } from "../network/hollow.ts";
 import { createFakeRuntime } from "../runtime/fake.ts";
 import { createHarness, NAMESPACE } from "../testing/harness.ts";
 
+test("a container that fails to start and is not to be tried again has ended so", async () => {
+  const runtime = createFakeRuntime();
+  const failing = {
+    ...runtime,
+    start: async (id: string) => {
+      const labels = (await runtime.inspect(id))?.labels ?? {};
+      if (labels["io.coracle.type"] === "sandbox") return runtime.start(id);
+      broken.add(id);
+      throw new Error("no such program");
+    },
+    inspect: async (id: string) => {
+      const found = await runtime.inspect(id);
+      return found && broken.has(id)
+        ? { ...found, state: "exited" as const, exitCode: 127, error: "no such program" }
+        : found;
+    },
+  };
+  const broken = new Set<string>();
+  await using node = await createHarness({ runtime: failing, hollow: true });
+  node.run("p", { restartPolicy: "Never", containers: [{ name: "a", image: "app:1" }] });
+  const isSwept = ({ type, status }: { type: string; status: string }): boolean =>
+    type === "PodReadyToStartContainers" && status === "False";
+  const ended = await node.client.until(
+    NAMESPACE,
+    "p",
+    (p) => p?.status?.phase === "Failed" && p.status.conditions?.some(isSwept) === true,
+  );
+  expect(ended.status?.containerStatuses?.[0]).toMatchObject({
+    state: { terminated: { exitCode: 128, reason: "StartError", message: "no such program" } },
+    lastState: {},
+  });
+});
+
 test("each of a pod's containers is made once, also those that were made ahead", async () => {
   const runtime = createFakeRuntime();
   const made: string[] = [];

@@ -13,7 +13,7 @@ import { appliedResources } from "../steps/resize.ts";
 import { givenToPod } from "../steps/resize-pod.ts";
 import { podIPs } from "../container/build.ts";
 import { containersOf, instancesOf, isEnding, sandboxOf, type PodRun, type SpecContainer } from "../pod.ts";
-import type { Waiting } from "../plan/plan.ts";
+import { restartPolicyFor, type Waiting } from "../plan/plan.ts";
 import type { ContainerFacts } from "./container-status.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
 import { podStatus } from "./pod-status.ts";
@@ -57,8 +57,14 @@ function backedOff(run: PodRun, name: string): Waiting | undefined {
     : undefined;
 }
 
+/** What has ended for good waits for nothing, whatever the start or the hook that failed had to say. */
+const isOver = (run: PodRun, { spec, kind }: SpecContainer, { exitCode }: RuntimeContainer): boolean =>
+  isEnding(run) ||
+  (!isStartingOver(run) && (kind === "ephemeral" || !restartPolicyFor(run.pod, spec, exitCode)));
+
 /** What is known of one container. */
-export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFacts {
+export function factsOf(run: PodRun, container: SpecContainer): ContainerFacts {
+  const { spec, kind } = container;
   const instances = instancesOf(run, spec.name);
   const [newest, previous] = instances;
   const health = newest && run.health.get(newest.id);
@@ -71,9 +77,8 @@ export function factsOf(run: PodRun, { spec, kind }: SpecContainer): ContainerFa
     previous: newest?.state === "created" ? instances[2] : previous,
     started: health ? health.started && health.hook !== "running" && health.hook !== "failed" : false,
     ready: health?.ready ?? false,
-    // What has ended in a pod that is to end waits for nothing more.
     waiting:
-      shown?.state === "running" || (shown?.state === "exited" && isEnding(run))
+      shown?.state === "running" || (shown?.state === "exited" && isOver(run, container, shown))
         ? undefined
         : (run.plan?.waiting.get(spec.name) ?? run.waiting.get(spec.name) ?? backedOff(run, spec.name)),
     user: shown && run.users.get(shown.id),
