@@ -221,7 +221,7 @@ const nodeOpener =
   (bus: () => Bus | undefined): OpenNodeStream =>
   (node, verb, message, signal) => {
     const connected = bus();
-    if (!connected) throw serviceUnavailable("the bus is not connected");
+    if (!connected) throw serviceUnavailable("the bus is not connected", 1);
     return openStream(connected.nc, nodeSubject(node, verb), message, signal);
   };
 

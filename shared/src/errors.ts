@@ -126,8 +126,11 @@ export const timeout = (why: string, retryAfterSeconds = 1): ApiError =>
   new ApiError(504, "Timeout", why, retryAfterSeconds > 0 ? { retryAfterSeconds } : {});
 export const internalError = (why: string): ApiError =>
   new ApiError(500, "InternalError", `Internal error occurred: ${why}`, { causes: [{ message: why }] });
-export const serviceUnavailable = (why: string, retryAfterSeconds = 1): ApiError =>
-  new ApiError(503, "ServiceUnavailable", why, { retryAfterSeconds });
+/** With `retryAfterSeconds` clients send the request again, for some time; without, they are told at once. */
+export const serviceUnavailable = (why: string, retryAfterSeconds = 0): ApiError =>
+  retryAfterSeconds > 0
+    ? new ApiError(503, "ServiceUnavailable", why, { retryAfterSeconds })
+    : new ApiError(503, "ServiceUnavailable", why);
 export const tooManyRequests = (why: string, retryAfterSeconds = 1): ApiError =>
   new ApiError(429, "TooManyRequests", why, { retryAfterSeconds });
 export const methodNotAllowed = (r: GroupResource, verb: string): ApiError =>

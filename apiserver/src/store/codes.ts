@@ -21,7 +21,8 @@ export const tooOld = (after: number, oldest: number): ApiError =>
   expired(`too old resource version: ${after} (${oldest})`);
 
 /** The store cannot be reached; nothing was written. */
-export const storeUnavailable = (): ApiError => serviceUnavailable("the store cannot be reached; try again");
+export const storeUnavailable = (): ApiError =>
+  serviceUnavailable("the store cannot be reached; try again", 1);
 
 /** The connection was lost while a write was under way and the outcome could not be learned in time. */
 export const outcomeUnknown = (): ApiError =>
@@ -34,7 +35,7 @@ export const outcomeUnknown = (): ApiError =>
 export function fromReplyError(message: string): ApiError {
   const word = message.split(" ", 1)[0] ?? "";
   return refusing.has(word)
-    ? serviceUnavailable(`the store refuses writes (${word})`)
+    ? serviceUnavailable(`the store refuses writes (${word})`, 1)
     : internalError(`the store failed (${word})`);
 }
 

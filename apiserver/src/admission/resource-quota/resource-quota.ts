@@ -106,7 +106,7 @@ async function chargeOne(
       if (!(error instanceof StoreError)) throw error;
     }
   }
-  throw serviceUnavailable(`quota ${key.name} is being updated too often; try again`);
+  throw serviceUnavailable(`quota ${key.name} is being updated too often; try again`, 1);
 }
 
 async function inTurn(
