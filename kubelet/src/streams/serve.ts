@@ -21,7 +21,9 @@ export interface NodeStreamOptions {
 }
 
 interface PortRequest {
-  readonly target?: "pod" | "kubelet" | undefined;
+  /** `address`: something that is no pod and that this node can reach, behind a Service. */
+  readonly target?: "pod" | "kubelet" | "address" | undefined;
+  readonly address?: string;
   readonly pod: string;
   readonly uid: string;
   readonly port: number;
@@ -69,7 +71,7 @@ export function serveNodeStreams(options: NodeStreamOptions): () => void {
         await servePort(options.own.open(), channels);
         return;
       }
-      const address = pods.address(open.uid);
+      const address = open.target === "address" ? open.address : pods.address(open.uid);
       if (!address) throw serviceUnavailable(`pod ${open.pod} has no address yet`);
       await servePort(openAddress(address, open.port), channels);
     },

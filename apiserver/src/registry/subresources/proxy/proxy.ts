@@ -1,4 +1,4 @@
-import type { EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
+import type { Endpoint, EndpointSlice } from "@coracle/shared/api/generated/discovery-v1.ts";
 import type { Node, Pod, Service } from "@coracle/shared/api/generated/core-v1.ts";
 import { badRequest, notFound, pathNotFound, serviceUnavailable } from "@coracle/shared/errors.ts";
 import type { ApiResponse } from "../../../request.ts";
@@ -125,8 +125,7 @@ async function toService(registry: Registry, call: Call, name: ProxyName): Promi
   const port = portName(await named<Service>(registry, call, name.name), name);
   const slices = slicesOf(registry, namespace, name.name);
   const endpoint = readyEndpoint(slices, port);
-  const pod = endpoint && registry.cache.get({ resource: "pods", namespace, name: endpoint.pod });
-  if (pod) return podTarget(pod.object, endpoint.port, name.scheme);
+  if (endpoint) return endpointTarget(registry, namespace, endpoint, name.scheme);
   // Where there are endpoints, it is what was asked for that none of them has.
   const missed = slices.some((s) => s.endpoints?.length) ? call.info.name : name.name;
   throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(missed)}`);
@@ -147,22 +146,48 @@ function slicesOf(registry: Registry, namespace: string, service: string): Endpo
     .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === service);
 }
 
-/** A ready pod behind a Service's port, one of them at random. */
-function readyEndpoint(
-  slices: readonly EndpointSlice[],
-  name: string,
-): { pod: string; port: number } | undefined {
-  const found: { pod: string; port: number }[] = [];
+interface Ready {
+  readonly endpoint: Endpoint;
+  readonly port: number;
+}
+
+/** A ready endpoint behind a Service's port, one of them at random. */
+function readyEndpoint(slices: readonly EndpointSlice[], name: string): Ready | undefined {
+  const found: Ready[] = [];
   for (const slice of slices) {
     const port = slice.ports?.find((p) => (p.name ?? "") === name)?.port;
     if (port === undefined) continue;
-    for (const { conditions, targetRef } of slice.endpoints ?? []) {
-      if (conditions?.ready !== false && targetRef?.kind === "Pod" && targetRef.name) {
-        found.push({ pod: targetRef.name, port });
-      }
-    }
+    for (const endpoint of slice.endpoints ?? [])
+      if (endpoint.conditions?.ready !== false) found.push({ endpoint, port });
   }
   return found[Math.floor(Math.random() * found.length)];
+}
+
+/** A pod is reached through its node; an address that somebody wrote by hand through any, since pods' addresses lead there too. */
+function endpointTarget(
+  registry: Registry,
+  namespace: string,
+  { endpoint, port }: Ready,
+  scheme: ProxyTarget["scheme"],
+): ProxyTarget {
+  const { addresses, targetRef } = endpoint;
+  if (targetRef?.kind === "Pod" && targetRef.name) {
+    const pod = registry.cache.get({ resource: "pods", namespace, name: targetRef.name });
+    if (pod) return podTarget(pod.object, port, scheme);
+  }
+  const [address = ""] = addresses;
+  const node = readyNode(registry);
+  if (!node) throw serviceUnavailable(`no node is ready that could reach ${address}`);
+  const host = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return { node, message: { target: "address", address, port, scheme }, host, scheme };
+}
+
+function readyNode(registry: Registry): string | undefined {
+  const { items } = registry.cache.list("nodes");
+  const ready = items
+    .map(({ object }) => object as Node)
+    .filter(({ status }) => status?.conditions?.some((c) => c.type === "Ready" && c.status === "True"));
+  return ready[Math.floor(Math.random() * ready.length)]?.metadata.name;
 }
 
 async function toNode(registry: Registry, call: Call, { name, port }: ProxyName): Promise<ProxyTarget> {
