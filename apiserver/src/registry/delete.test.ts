@@ -77,6 +77,21 @@ describe("delete", () => {
     expect(unknown.body).toMatchObject({ code: 422, reason: "Invalid" });
   });
 
+  it("warns who deletes a job without saying what becomes of its pods", async () => {
+    await using api = await startInProcess();
+    const jobs = "/apis/batch/v1/namespaces/default/jobs";
+    const template = { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } };
+    const make = (name: string) =>
+      raw(api, "POST", jobs, { body: { metadata: { name }, spec: { template } } });
+    for (const name of ["a", "b", "c"]) expect((await make(name)).status).toBe(201);
+    const said = await raw(api, "DELETE", `${jobs}/a?propagationPolicy=Background`);
+    expect(said.headers["warning"]).toBeUndefined();
+    for (const target of [`${jobs}/b`, jobs])
+      expect((await raw(api, "DELETE", target)).headers["warning"]).toContain(
+        "child pods are preserved by default when jobs are deleted",
+      );
+  });
+
   it("holds to its preconditions", async () => {
     await using api = await startInProcess();
     const { body: made } = await make(api, "a");

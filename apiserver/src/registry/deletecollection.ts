@@ -3,6 +3,7 @@ import type { ApiResponse } from "../request.ts";
 import type { CachedObject } from "../watch/cache.ts";
 import { deletionOf, type Deletion } from "./delete-options.ts";
 import { deleteObject } from "./delete-object.ts";
+import { warnOfDefault } from "./delete.ts";
 import { listPage } from "./list.ts";
 import type { Call, Registry } from "./registry.ts";
 import { respondList } from "./respond.ts";
@@ -13,6 +14,7 @@ const workers = 16;
 /** DELETE of a collection: every object that the selectors match, in the order of its name. */
 export async function deleteCollection(registry: Registry, call: Call): Promise<ApiResponse> {
   const deletion = deletionOf(call.request);
+  warnOfDefault(call, deletion);
   const page = await listPage(registry, call);
   const queue = page.items.values();
   const work = async (): Promise<void> => {

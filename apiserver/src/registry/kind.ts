@@ -141,6 +141,8 @@ export interface Kind {
   readonly returnDeleted?: boolean | undefined;
   /** What a dependent does when its owner is deleted and the request names no propagationPolicy; "Background" unless given. */
   readonly defaultPropagation?: "Orphan" | "Background" | undefined;
+  /** What a client is warned of that deletes without a propagationPolicy. */
+  readonly propagationWarning?: string | undefined;
   /** Further subresources handled by code of their own (registry/subresources/): binding, eviction, log, exec, token, approval, … */
   readonly subresources?: readonly string[] | undefined;
   /** Runs on a copy of an object that a DELETE is about to mark or remove: it may add a finalizer. */
@@ -218,6 +220,7 @@ export interface KindDeclaration<T> {
   readonly unconditionalUpdate?: boolean;
   readonly returnDeleted?: boolean;
   readonly defaultPropagation?: Kind["defaultPropagation"];
+  readonly propagationWarning?: string;
   readonly validateStatusUpdate?: (object: T, old: T, ctx: WriteContext) => FieldError[];
   readonly generation?: boolean;
   readonly generationOfAnnotations?: boolean;

@@ -17,6 +17,8 @@ export const jobs = defineKind<Job>({
   status: true,
   generation: true,
   defaultPropagation: "Orphan",
+  propagationWarning:
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
   setDefaults,
   prepareForCreate: (job) => {
     job.status = {};
