@@ -90,6 +90,15 @@ test("a silent node turns Unknown, is tainted, its pods are evicted; a live one 
   clearInterval(renew);
 });
 
+test("a node's coming and going are told of", async () => {
+  await using h = await startHarness({ controllers: [nodeLifecycleController({ graceMs: 60_000 })] });
+  await h.client.create(nodes, { metadata: { name: "a" } });
+  const told = (event: string): Promise<unknown> => h.eventually(event, async () => h.events.includes(event));
+  await told("RegisteredNode Node a event: Registered Node a in Controller");
+  await h.client.delete(nodes, { name: "a" });
+  await told("RemovingNode Node a event: Removing Node a from Controller");
+});
+
 test("cordoning taints, and every node gets its own range", async () => {
   await using h = await startHarness({
     controllers: [nodeLifecycleController({ graceMs: 60_000 }), nodeIpamController("10.244.0.0/16")],

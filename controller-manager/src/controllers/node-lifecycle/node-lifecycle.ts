@@ -48,9 +48,15 @@ export function nodeLifecycleController({ graceMs }: NodeLifecycleOptions): Cont
       const note = (node: Node, gone: boolean): void =>
         zones.set(node.metadata.name ?? "", zoneOf(node), gone ? undefined : readiness(node) === "True");
       ctx.informers.for(nodes).on({
-        add: (node) => note(node, false),
+        add(node) {
+          note(node, false);
+          tell(ctx, node, "RegisteredNode", (name) => `Registered Node ${name} in Controller`);
+        },
         update: (node, old) => readiness(node) !== readiness(old) && note(node, false),
-        delete: (node) => note(node, true),
+        delete(node) {
+          note(node, true);
+          tell(ctx, node, "RemovingNode", (name) => `Removing Node ${name} from Controller`);
+        },
       });
     },
     async reconcile(key, ctx): Promise<Result> {
@@ -67,6 +73,11 @@ export function nodeLifecycleController({ graceMs }: NodeLifecycleOptions): Cont
       return { requeueAfterMs: Math.min(next, wait ?? next) };
     },
   });
+}
+
+function tell(ctx: ControllerContext, node: Node, reason: string, what: (name: string) => string): void {
+  const { name = "" } = node.metadata;
+  ctx.events.record(node, "Normal", reason, `Node ${name} event: ${what(name)}`);
 }
 
 const zoneOf = (node: Node): string => {
