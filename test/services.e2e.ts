@@ -62,6 +62,8 @@ subsets: [{ addresses: [{ ip: ${first?.status?.podIP} }], ports: [{ name: http, 
 `);
   const said = await eventually("it answers", () => client("wget -q -O- -T 2 http://manual:8000/name"));
   expect(said.trim()).toBe(first?.metadata.name);
+  const proxied = await kubectl("get", "--raw", `/api/v1/namespaces/${ns}/services/manual:http/proxy/name`);
+  expect(proxied.trim()).toBe(first?.metadata.name);
 });
 
 test("a Service changes between an alias and an address", async () => {
