@@ -1,7 +1,7 @@
-import { hostname } from "node:os";
 import { connectBusFromEnvironment } from "@coracle/shared/bus/connect.ts";
 import { createEventRecorder } from "@coracle/shared/client/events.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
+import { leaseIdentity } from "@coracle/shared/controller/identity.ts";
 import { runWithLeaderElection } from "@coracle/shared/controller/leader.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess } from "@coracle/shared/process.ts";
@@ -18,7 +18,7 @@ runProcess("controller-manager", async ({ log, signal, health }) => {
   health.add("bus", () => (bus.connected ? undefined : "not connected"));
   const client = createNatsClient(bus);
   const clock = { now: Date.now };
-  const identity = `${hostname()}_${process.pid}`;
+  const identity = await leaseIdentity();
   await runWithLeaderElection({ client, name: LEASE, identity, log, signal }, async (term) => {
     const informers = createFeedInformerFactory({ bus, client, log, keep });
     const events = createEventRecorder({ client, component: "controller-manager", log, signal: term });

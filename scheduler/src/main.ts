@@ -4,6 +4,7 @@ import { Gauge } from "prom-client";
 import { connectBusFromEnvironment } from "@coracle/shared/bus/connect.ts";
 import { createSeriesRecorder } from "@coracle/shared/client/event-series.ts";
 import { createNatsClient } from "@coracle/shared/client/nats.ts";
+import { leaseIdentity } from "@coracle/shared/controller/identity.ts";
 import { runWithLeaderElection } from "@coracle/shared/controller/leader.ts";
 import { createFeedInformerFactory } from "@coracle/shared/informer/feed.ts";
 import { runProcess } from "@coracle/shared/process.ts";
@@ -36,7 +37,7 @@ runProcess("scheduler", async ({ log, signal, health }) => {
   await informers.start(signal);
   synced = true;
 
-  const identity = `${hostname()}_${process.pid}`;
+  const identity = await leaseIdentity();
   await runWithLeaderElection({ client, name: "kube-scheduler", identity, log, signal }, async (leading) => {
     scheduler.start();
     if (!leading.aborted) await once(leading, "abort");
