@@ -290,6 +290,21 @@ describe("the manager", () => {
       { reason: "Evicted", graceSeconds: 1, disruption: false },
     ]);
   });
+  it("says once that nothing is left to evict, each time that it comes to that", async () => {
+    let free = 0;
+    const said: string[] = [];
+    const log = createLogger("test");
+    log.error = (_: unknown, message?: string) => void said.push(message ?? "");
+    const { manager } = start({ available: () => free, pods: () => [], log });
+    await manager.look();
+    await manager.look();
+    expect(said).toEqual(["nothing is left to evict"]);
+    free = 4 * GI;
+    await manager.look();
+    free = 0;
+    await manager.look();
+    expect(said).toHaveLength(2);
+  });
   it("leaves ended and leaving pods alone", async () => {
     const over = makePod("over");
     over.status = { phase: "Failed" };

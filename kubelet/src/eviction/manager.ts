@@ -22,7 +22,14 @@ import {
   type PressureState,
 } from "./pressure.ts";
 import { rankForEviction } from "./rank.ts";
-import { amountOf, starvedBy, type Observation, type PressureCondition, type Threshold } from "./signals.ts";
+import {
+  amountOf,
+  starvedBy,
+  type Observation,
+  type PressureCondition,
+  type Starved,
+  type Threshold,
+} from "./signals.ts";
 import { useByUid } from "./usage.ts";
 
 export interface EvictionOptions {
@@ -79,6 +86,8 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
   let state: PressureState = NO_PRESSURE;
   let shown: ReadonlySet<PressureCondition> = new Set();
   let near = false;
+  /** What the node is short of with nothing left to evict. */
+  let helpless: Starved | undefined;
   /** Told to end; until that shows in their status they are not counted as running. */
   const evicted = new Set<string>();
 
@@ -91,6 +100,7 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
   const take = async (): Promise<Observation> => {
     const observation = await options.observe();
     state = nextPressure(state, thresholds, observation, steady());
+    if (state.due.length === 0) helpless = undefined;
     near = thresholds.some((threshold) => isNear(threshold, observation));
     showConditions();
     return observation;
@@ -134,9 +144,12 @@ export function createEvictionManager(options: EvictionOptions): EvictionManager
     const starved = starvedBy(threshold.signal);
     const pods = candidates();
     if (pods.length === 0) {
-      log.error({ starved }, "nothing is left to evict");
+      // Once: it is looked at every second now, and a log takes room of a full disk.
+      if (helpless !== starved) log.error({ starved }, "nothing is left to evict");
+      helpless = starved;
       return;
     }
+    helpless = undefined;
     const onDisk = starved === "ephemeral-storage" || starved === "inodes";
     const disks = new Map<string, PodDisk>();
     if (onDisk) for (const pod of pods) disks.set(podUid(pod), await options.disk(pod, DISK_AGE_MS));
