@@ -243,4 +243,15 @@ test("a claim of the default StorageClass keeps its data when its pod is replace
   await kubectl("delete", "pod", "keeper-0", "-n", ns);
   await eventually("it is back", () => ready("keeper-0"));
   expect(await sh("keeper-0", "cat /data/x")).toBe("kept\n");
+  const figures = await kubectl(
+    "get",
+    "--raw",
+    `/api/v1/nodes/${(await pod("keeper-0")).spec?.nodeName}/proxy/metrics`,
+  );
+  expect(figures).toMatch(
+    new RegExp(
+      `^kubelet_volume_stats_capacity_bytes{namespace="${ns}",persistentvolumeclaim="data-keeper-0"} [1-9]`,
+      "m",
+    ),
+  );
 });

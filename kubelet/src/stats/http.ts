@@ -7,6 +7,7 @@ import type { HttpHandler } from "@coracle/shared/process.ts";
 import { Gauge, register } from "prom-client";
 import { LABEL, podUid } from "../container/names.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
+import { addVolumeMetrics } from "./claims.ts";
 import { containerMetrics, resourceMetrics } from "./prometheus.ts";
 import type { Stats } from "./stats.ts";
 import type { PodDisk } from "./summary.ts";
@@ -45,6 +46,10 @@ export function createKubeletHttp(options: KubeletHttpOptions): HttpHandler {
     "/metrics/cadvisor": async () => ({ type: TEXT, text: await cadvisor(options) }),
   };
   addKubeletMetrics(options);
+  addVolumeMetrics(async () => {
+    const all = await Promise.all([...options.pods()].map((pod) => stats.claims(pod)));
+    return all.flat();
+  });
   return (request: IncomingMessage, response: ServerResponse) => {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const answer = paths[path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path];

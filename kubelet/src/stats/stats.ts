@@ -1,4 +1,5 @@
 /** The figures of this node and its pods, read when somebody asks and not otherwise. */
+import { claimVolumes, type ClaimVolume } from "./claims.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type { Summary } from "@coracle/shared/api/summary.ts";
@@ -46,6 +47,8 @@ export interface Stats {
   summary(): Promise<Summary>;
   /** A pod's local storage, measured at most so long ago. */
   disk(pod: Pod, maxAgeMs: number): Promise<PodDisk>;
+  /** The volumes that a pod has claimed, now. */
+  claims(pod: Pod): Promise<readonly ClaimVolume[]>;
   readonly host: HostReader;
   /** What a node uses of what it has only a part of. */
   own(): Promise<Partial<Pick<NodeReading, "memory" | "processes">>>;
@@ -78,6 +81,7 @@ export function createStats(options: StatsOptions): Stats {
     ofPod: options.ofPod,
     engineDirectory: options.engineDirectory,
   };
+  const claims = (pod: Pod): Promise<ClaimVolume[]> => claimVolumes({ host, ofPod: options.ofPod }, pod);
   let last: { readonly at: number; readonly reading: Promise<Reading> } | undefined;
 
   const read = async (): Promise<Reading> => {
@@ -107,6 +111,7 @@ export function createStats(options: StatsOptions): Stats {
         ...(part.pids !== undefined && { processes }),
       };
     },
+    claims,
     disk: (pod, maxAgeMs) => measurePodDisk(diskSources, pod, maxAgeMs),
     summary: async () => {
       const [taken, disks] = await Promise.all([
@@ -117,7 +122,15 @@ export function createStats(options: StatsOptions): Stats {
         ),
       ]);
       const byUid = new Map(disks);
-      return buildSummary({ node: options.node, reading: taken, disk: (uid) => byUid.get(uid) });
+      const claimed = new Map(
+        await each([...options.pods()], async (pod) => [podUid(pod), await claims(pod)] as const),
+      );
+      return buildSummary({
+        node: options.node,
+        reading: taken,
+        disk: (uid) => byUid.get(uid),
+        claims: (uid) => claimed.get(uid) ?? [],
+      });
     },
   };
 }

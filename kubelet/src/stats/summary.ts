@@ -11,6 +11,7 @@ import type {
   VolumeFigures,
 } from "@coracle/shared/api/summary.ts";
 import { formatTime } from "@coracle/shared/meta/time.ts";
+import type { ClaimVolume } from "./claims.ts";
 import type { DiskUsage } from "./disk-meter.ts";
 import type { Filesystem } from "./host.ts";
 import type { Rate } from "./rates.ts";
@@ -33,6 +34,7 @@ export interface SummaryInput {
   readonly node: string;
   readonly reading: Reading;
   readonly disk: (uid: string) => PodDisk | undefined;
+  readonly claims?: ((uid: string) => readonly ClaimVolume[]) | undefined;
 }
 
 const nanoCores = (rate: Rate | undefined): { usageNanoCores?: number } =>
@@ -116,7 +118,7 @@ function together(
   };
 }
 
-function podSummary(pod: PodReading, { reading, disk }: SummaryInput): PodSummary {
+function podSummary(pod: PodReading, { reading, disk, claims }: SummaryInput): PodSummary {
   const { node } = reading;
   const measured = disk(pod.uid);
   const apps = pod.containers.filter((c) => !c.sandbox);
@@ -133,10 +135,17 @@ function podSummary(pod: PodReading, { reading, disk }: SummaryInput): PodSummar
     };
   });
   const sandbox = pod.containers.find((c) => c.sandbox) ?? pod.containers[0];
-  const volume = (measured?.volumes ?? []).map(({ name, usage, memory: inMemory }): VolumeFigures => ({
-    ...(directory(usage, inMemory ? undefined : node.nodeFs) as FsFigures),
-    name,
-  }));
+  const volume = [
+    ...(measured?.volumes ?? []).map(({ name, usage, memory: inMemory }): VolumeFigures => ({
+      ...(directory(usage, inMemory ? undefined : node.nodeFs) as FsFigures),
+      name,
+    })),
+    ...(claims?.(pod.uid) ?? []).map(({ name, claim, fs }): VolumeFigures => ({
+      ...filesystem(node.atMs, fs),
+      name,
+      pvcRef: claim,
+    })),
+  ];
   const interfaces = network(node.atMs, pod.network);
   return {
     podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid },

@@ -42,6 +42,7 @@ export interface FsFigures {
 
 export interface VolumeFigures extends FsFigures {
   readonly name: string;
+  readonly pvcRef?: { readonly name: string; readonly namespace: string } | undefined;
 }
 
 export interface ContainerSummary {
