@@ -43,14 +43,16 @@ function start() {
   caches.pods.addIndex("node", ({ spec }) => [spec?.nodeName ?? ""]);
   caches.namespaces.upsert(stamped<Namespace>({ metadata: { name: "shop" } }));
   const written: string[] = [];
-  const kernel = { fails: false };
+  const kernel = { fails: false, listing: "ip daddr vmap @ingress" };
   startEnforcer({
     nodeName: "node-1",
     ...caches,
+    lookMs: 20,
     run(commands) {
+      if (commands.startsWith("list")) return Promise.resolve(kernel.listing);
       if (kernel.fails) return Promise.reject(new Error("no"));
       written.push(commands);
-      return Promise.resolve();
+      return Promise.resolve("");
     },
     log,
     signal: stop.signal,
@@ -100,4 +102,13 @@ test("what the kernel refused is written anew as a whole", async () => {
   expect(again).toMatch(/^add table ip coracle_policy\ndelete table ip coracle_policy$/m);
   expect(again).toContain("10.244.0.2 : jump");
   expect(again).toContain("10.244.0.3 : jump");
+});
+
+test("rules that somebody took away are written anew", async () => {
+  const { caches, kernel, next } = start();
+  caches.pods.upsert(pod("db", "10.244.0.2", "db"));
+  await next(() => caches.policies.upsert(stamped(policy)));
+  const again = await next(() => (kernel.listing = "chain forward-ingress {}"));
+  kernel.listing = "ip daddr vmap @ingress";
+  expect(again).toContain("10.244.0.2 : jump ingress-");
 });

@@ -8,6 +8,7 @@ import { createMembership } from "./membership.ts";
 import { isolationsOf } from "./model.ts";
 import {
   base,
+  isIntact,
   emptyRuleset,
   membersTransition,
   removal,
@@ -22,8 +23,9 @@ export interface EnforcerOptions {
   readonly policies: Informer<NetworkPolicy>;
   readonly pods: Informer<Pod>;
   readonly namespaces: Informer<Namespace>;
-  /** Runs one nft transaction. */
-  readonly run: (commands: string) => Promise<unknown>;
+  /** Runs one nft transaction, and says what it lists. */
+  readonly run: (commands: string) => Promise<string>;
+  readonly lookMs?: number | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -31,6 +33,8 @@ export interface EnforcerOptions {
 /** Changes of one moment are written together. */
 const GATHER_MS = 20;
 const RETRY_MS = 1_000;
+/** As often as it is looked whether the rules are still there: they are the node's, and others write there too. */
+const LOOK_MS = 30_000;
 
 /** What the kernel has. */
 interface Written {
@@ -127,6 +131,16 @@ export function startEnforcer(options: EnforcerOptions): void {
       await sleep(GATHER_MS, undefined, { signal });
     }
   };
+  const look = async (): Promise<void> => {
+    if (!written || written.rules.chains.size === 0 || (await isIntact(options.run))) return;
+    log.warn("the rules of network policies are gone, and written anew");
+    written = undefined;
+    touchRules();
+  };
+  const timer = setInterval(() => {
+    look().catch((error: unknown) => log.warn({ err: error }, "the policies' rules could not be looked at"));
+  }, options.lookMs ?? LOOK_MS);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   work().catch(
     (error: unknown) => signal.aborted || log.error({ err: error }, "network policies are not kept"),
   );

@@ -99,6 +99,16 @@ table ${table} {
 
 export const removal = `add table ${table}\ndelete table ${table}\n`;
 
+/** Whether the table has its rules: `flush table` takes those of all chains at once, so that one chain stands for all. */
+export async function isIntact(run: (commands: string) => Promise<string>): Promise<boolean> {
+  try {
+    return (await run(`list chain ${table} forward-ingress\n`)).includes("vmap @ingress");
+  } catch (error) {
+    if (/No such file or directory/.test(String(error))) return false;
+    throw error;
+  }
+}
+
 /** nft commands that turn one ruleset into another, in the order in which references allow them. Members of sets are no part of it. */
 export function transition(before: Ruleset, after: Ruleset): string[] {
   const make: string[] = [];

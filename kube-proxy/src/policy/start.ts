@@ -7,7 +7,7 @@ import { removal } from "./ruleset.ts";
 export interface PolicyOptions {
   readonly nodeName: string;
   readonly informers: InformerFactory;
-  readonly run: (commands: string) => Promise<unknown>;
+  readonly run: (commands: string) => Promise<string>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
