@@ -19,7 +19,10 @@ export const unless =
     throw error;
   };
 
-/** Makes what is missing when `make` is set; otherwise undefined when something is. A link on the way is an error. */
+/**
+ * Makes what is missing when `make` is set; a link on the way is an error then. Otherwise undefined when there is no such directory,
+ * but nothing or a link.
+ */
 export async function hold(root: string, parts: readonly string[], make: boolean): Promise<Held | undefined> {
   let handle = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
   for (const part of parts) {
@@ -27,7 +30,7 @@ export async function hold(root: string, parts: readonly string[], make: boolean
     try {
       const path = join(pathOf(parent), part);
       if (make) await mkdir(path).catch(unless("EEXIST"));
-      const next = await open(path, DIRECTORY).catch(unless(make ? "" : "ENOENT"));
+      const next = await open(path, DIRECTORY).catch(unless(...(make ? [] : ["ENOENT", "ELOOP", "ENOTDIR"])));
       if (!next) return undefined;
       handle = next;
     } finally {

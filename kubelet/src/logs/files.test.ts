@@ -126,8 +126,11 @@ test("what is left of containers that are gone is removed, and a link that a pod
   const { add, start, logs, pods, dir } = await setUp();
   const elsewhere = join(dir, "elsewhere");
   await mkdir(elsewhere);
-  await mkdir(join(pods, "default_gone_u9/main"), { recursive: true });
-  await writeFile(join(pods, "default_gone_u9/main/0.log"), "");
+  // Many, so that some are listed after the link, in whatever order the file system has.
+  for (const uid of Array.from({ length: 20 }, (_, i) => `u${i + 10}`)) {
+    await mkdir(join(pods, `default_gone_${uid}/main`), { recursive: true });
+    await writeFile(join(pods, `default_gone_${uid}/main/0.log`), "");
+  }
   await mkdir(dirname(logs), { recursive: true });
   await symlink(elsewhere, logs);
   await add(container("c0", 0), "secret\n");

@@ -60,15 +60,19 @@ export function startLogFiles(options: LogFilesOptions): void {
   let line: Promise<void> = Promise.resolve();
   let off = false;
 
+  /** What goes wrong for one container is nothing to the others. */
+  const tell = (error: unknown): void => {
+    off = (error as NodeJS.ErrnoException).code === "EXDEV";
+    if (off) log.info("the engine's logs are on another file system than the node: none in /var/log/pods");
+    else log.warn({ err: error }, "a container's log is not in /var/log/pods");
+  };
   const attempt = async (work: (root: string) => Promise<void>): Promise<void> => {
     if (off || signal.aborted) return;
     try {
       const root = await options.enginePath(options.nodeRoot);
       if (root) await work(root);
     } catch (error) {
-      off = (error as NodeJS.ErrnoException).code === "EXDEV";
-      if (off) log.info("the engine's logs are on another file system than the node: none in /var/log/pods");
-      else log.warn({ err: error }, "a container's log is not in /var/log/pods");
+      tell(error);
     }
   };
   const enqueue = (work: (root: string) => Promise<void>): void => {
@@ -112,8 +116,8 @@ export function startLogFiles(options: LogFilesOptions): void {
       for (const container of await namesIn(root, [...PODS, pod])) {
         const attempts = own.filter((names) => names.container === container).map((names) => names.attempt);
         const isOld = (name: string): boolean => !attempts.some((attempt) => isLogOf(name, attempt));
-        await removeFrom(root, [...PODS, pod, container], isOld);
-        await removeEmpty(root, pod, container);
+        await removeFrom(root, [...PODS, pod, container], isOld).catch(tell);
+        await removeEmpty(root, pod, container).catch(tell);
       }
     }
   };
@@ -124,7 +128,10 @@ export function startLogFiles(options: LogFilesOptions): void {
       if (engine.get(id)?.state !== "running") continue;
       const source = await sourceOf(id);
       const found = source && (await stat(source).catch(unless("ENOENT")));
-      if (found && found.ino !== inodes.get(id)) await show(root, id, names);
+      if (!found || found.ino === inodes.get(id)) continue;
+      // Tried again when the file is another one: what keeps it from its place is told once.
+      inodes.set(id, found.ino);
+      await show(root, id, names).catch(tell);
     }
   };
 
@@ -139,7 +146,8 @@ export function startLogFiles(options: LogFilesOptions): void {
 
 async function namesIn(root: string, parts: readonly string[]): Promise<string[]> {
   await using directory = await hold(root, parts, false);
-  return directory ? readdir(directory.path) : [];
+  // Read before it is let go of.
+  return directory ? await readdir(directory.path) : [];
 }
 
 async function removeFrom(
