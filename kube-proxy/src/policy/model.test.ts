@@ -47,7 +47,8 @@ function verdict(rules: Ruleset, members: (set: string) => ReadonlySet<string>, 
       ),
       take(/ip [sd]addr @(\S+)/, (set = "") => members(set).has(peer)),
       take(/ip [sd]addr != \{ ([^}]*) \}/, (list = "") => !list.split(", ").some((c) => within(c, peer))),
-      take(/ip [sd]addr (\d\S*)/, (cidr = "") => within(cidr, peer)),
+      // The table is one of IPv4: the kernel takes nothing else there.
+      take(/ip [sd]addr ([\d.]+(?:\/\d+)?)(?= |$)/, (cidr = "") => within(cidr, peer)),
       take(/meta l4proto (\w+)/, (l4 = "") => l4 === protocol.toLowerCase()),
       take(
         /(\w+) dport (\d+)(?:-(\d+))?/,
@@ -145,6 +146,7 @@ const peer = fc.oneof(
   fc.constantFrom<NetworkPolicyPeer>(
     { ipBlock: { cidr: "10.244.0.0/16", except: ["10.244.0.4/31"] } },
     { ipBlock: { cidr: "192.0.2.0/24" } },
+    { ipBlock: { cidr: "2001:db8::/32", except: ["2001:db8:1::/48"] } },
   ),
 );
 const portRule: fc.Arbitrary<NetworkPolicyPort> = fc.oneof(
@@ -189,6 +191,13 @@ test("the rules let through what the API's words allow, and nothing else", () =>
     }),
     { numRuns: 300 },
   );
+});
+
+test("an address that is none of IPv4 is nobody's", () => {
+  const pod = podOf(0, "shop", "web", 80);
+  const strange = { ...pod, status: { ...pod.status, podIP: "2001:db8::2" } };
+  expect(isolationsOf(pod, [{ metadata: { name: "np", namespace: "shop" }, spec: {} }])).toHaveLength(1);
+  expect(isolationsOf(strange, [{ metadata: { name: "np", namespace: "shop" }, spec: {} }])).toEqual([]);
 });
 
 test("a set follows its pods one by one", () => {

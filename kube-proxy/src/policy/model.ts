@@ -1,4 +1,5 @@
 /** What the NetworkPolicies of a cluster mean for the pods of one node (networking.k8s.io/v1). Pure. */
+import { isIPv4 } from "node:net";
 import type { Container, Namespace, Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import type {
   NetworkPolicy,
@@ -85,10 +86,10 @@ export function leanPod({ apiVersion, kind, metadata, spec, status }: KubeObject
   };
 }
 
-/** The address by which others know a pod; undefined when it has none of its own, or has come to its end. */
+/** The IPv4 address by which others know a pod; undefined when it has none of its own, or has come to its end. */
 export function addressOf({ spec, status }: Pod): string | undefined {
   if (spec?.hostNetwork || status?.phase === "Succeeded" || status?.phase === "Failed") return undefined;
-  return status?.podIP || undefined;
+  return status?.podIP && isIPv4(status.podIP) ? status.podIP : undefined;
 }
 
 /** The members a pod adds to a set: none, its address, or its address with each port of that name. */
@@ -148,15 +149,19 @@ function allowancesOf({ metadata, spec }: NetworkPolicy, direction: Direction, t
     direction === "ingress"
       ? (spec?.ingress ?? []).map((rule) => ({ peers: rule.from ?? [], ports: rule.ports ?? [] }))
       : (spec?.egress ?? []).map((rule) => ({ peers: rule.to ?? [], ports: rule.ports ?? [] }));
-  return rules.map(({ peers, ports }) => ({
-    peers: peers.length === 0 ? undefined : peers.map((peer) => peerOf(peer, namespace)),
-    ...portsOf(ports, { direction, peers, namespace, target }),
-  }));
+  return rules.map(({ peers: all, ports }) => {
+    const peers = all.length === 0 ? undefined : all.filter(isReachable);
+    return {
+      peers: peers?.map((peer) => peerOf(peer, namespace)),
+      ...portsOf(ports, { direction, peers, namespace, target }),
+    };
+  });
 }
 
 interface PortContext {
   readonly direction: Direction;
-  readonly peers: readonly NetworkPolicyPeer[];
+  /** Undefined: anybody. */
+  readonly peers: readonly NetworkPolicyPeer[] | undefined;
   readonly namespace: string;
   readonly target: Pod;
 }
@@ -174,7 +179,7 @@ function portsOf(
     else if (direction === "ingress")
       ranges.push(...portsNamed(target, { protocol, name: port }).map((n) => ({ protocol, from: n, to: n })));
     else
-      for (const peer of peers.length > 0 ? peers : [{}])
+      for (const peer of peers ?? [{}])
         named.push({
           protocol,
           set: podsOf(peer, namespace, { protocol, name: port }),
@@ -188,6 +193,10 @@ function peerOf(peer: NetworkPolicyPeer, namespace: string): Peer {
   const block = blockOf(peer);
   return block ? { block } : { pods: podsOf(peer, namespace, undefined) };
 }
+
+/** Pods have addresses of IPv4 only: nobody they talk with is in a block of IPv6, and the packet filter knows none here. */
+const isReachable = ({ ipBlock }: NetworkPolicyPeer): boolean =>
+  !ipBlock || isIPv4(ipBlock.cidr.split("/", 1)[0] ?? "");
 
 const blockOf = ({ ipBlock }: NetworkPolicyPeer): AddressBlock | undefined =>
   ipBlock && { cidr: ipBlock.cidr, except: ipBlock.except ?? [] };
