@@ -99,6 +99,19 @@ it("refuses strangers, and what the API server does not allow", async () => {
   expect(seen).toEqual([]);
 });
 
+it("passes on the very path that it has judged", async () => {
+  for (const path of [
+    "/metrics/../containerLogs/default/web/app",
+    "/metrics/%2e%2e/containerLogs/default/web/app",
+    "/metrics/..\\containerLogs/default/web/app",
+    "/.//metrics",
+  ])
+    expect([path, (await ask(path, "good")).status]).toEqual([path, 403]);
+  expect(seen).toEqual([]);
+  await ask("/stats/../metrics/./cadvisor?a=/../b", "good");
+  expect(seen[0]).toBe("GET /metrics/cadvisor?a=/../b");
+});
+
 it("asks again only when an answer has grown old", async () => {
   for (let i = 0; i < 3; i++) await ask("/metrics", "good");
   expect(reviewed).toEqual(["token", "get nodes/metrics node-1"]);

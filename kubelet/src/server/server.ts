@@ -38,8 +38,9 @@ export async function serveKubelet(options: KubeletServerOptions): Promise<numbe
       headersTimeout: HEADERS_TIMEOUT_MS,
     },
     (request, response) => {
-      admit(options, request)
-        .then((refused) => (refused ? say(response, refused) : pass(options, request, response)))
+      const target = targetOf(request);
+      admit(options, request, target)
+        .then((refused) => (refused ? say(response, refused) : pass(options, target, request, response)))
         .catch((error: unknown) => {
           log.warn({ err: error, path: request.url }, "a request to the kubelet could not be judged");
           say(response, { status: 500, text: "Internal Server Error" });
@@ -63,6 +64,20 @@ export async function serveKubelet(options: KubeletServerOptions): Promise<numbe
   return typeof address === "object" && address ? address.port : port;
 }
 
+interface Target {
+  readonly path: string;
+  readonly query: string;
+}
+
+/**
+ * What is asked for, read once: what is judged is what is passed on. The server behind would see another path in
+ * `/metrics/../containerLogs/…`.
+ */
+function targetOf({ url = "/" }: IncomingMessage): Target {
+  const { pathname, search } = URL.parse(url, "http://node") ?? { pathname: "/", search: "" };
+  return { path: pathname, query: search };
+}
+
 interface Refusal {
   readonly status: number;
   readonly text: string;
@@ -72,11 +87,11 @@ interface Refusal {
 async function admit(
   { access }: KubeletServerOptions,
   request: IncomingMessage,
+  { path }: Target,
 ): Promise<Refusal | undefined> {
   const socket = request.socket as TLSSocket;
   const user = await access.authenticate(socket, request.headers.authorization);
   if (!user) return { status: 401, text: "Unauthorized" };
-  const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   const asked = askedOf(request.method ?? "GET", path);
   return (await access.authorize(user, asked)) ? undefined : { status: 403, text: forbidden(user, asked) };
 }
@@ -95,10 +110,15 @@ const own = new Set(["authorization", "connection", "keep-alive"]);
 const passed = (headers: IncomingMessage["headers"]): IncomingMessage["headers"] =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
 
-function pass({ connect }: KubeletServerOptions, request: IncomingMessage, response: ServerResponse): void {
+function pass(
+  { connect }: KubeletServerOptions,
+  { path, query }: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const outgoing = httpRequest({
     method: request.method,
-    path: request.url,
+    path: path + query,
     headers: { ...passed(request.headers), connection: "close" },
     createConnection: connect,
   });
