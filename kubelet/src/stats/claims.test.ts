@@ -1,5 +1,8 @@
+import { mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { register } from "prom-client";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { addVolumeMetrics, claimVolumes } from "./claims.ts";
 import { testContainer, testHost } from "./fixtures.ts";
@@ -27,9 +30,44 @@ const pod: Pod = {
   },
 };
 
+const fs = { availableBytes: 6, capacityBytes: 10, usedBytes: 4, inodesFree: 90, inodes: 100 };
+
+test("a volume is where the container's links lead, and one that has no figures keeps none from the others", async () => {
+  const dir = await realpath(await mkdtemp(join(tmpdir(), "claims-")));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  await mkdir(join(dir, "run/data"), { recursive: true });
+  await mkdir(join(dir, "dead"));
+  await symlink(join(dir, "run"), join(dir, "var-run"));
+  const mounts = { data: join(dir, "var-run/data"), dead: join(dir, "dead") };
+  const linked: Pod = {
+    metadata: pod.metadata,
+    spec: {
+      containers: [
+        {
+          name: "app",
+          volumeMounts: Object.entries(mounts).map(([name, mountPath]) => ({ name, mountPath })),
+        },
+      ],
+      volumes: ["dead", "data"].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    },
+  };
+  const asked: string[] = [];
+  const host = {
+    ...testHost(),
+    filesystem: (path: string) => {
+      asked.push(path);
+      return path.endsWith("dead") ? Promise.reject(new Error("ESTALE")) : Promise.resolve(fs);
+    },
+  };
+  const containers = [testContainer("a", "web", "app", { pid: process.pid })];
+  const volumes = await claimVolumes({ host, ofPod: () => containers }, linked);
+  const root = `/proc/${process.pid}/root`;
+  expect(asked).toEqual([`${root}${dir}/dead`, `${root}${dir}/run/data`]);
+  expect(volumes.map((v) => v.name)).toEqual(["data"]);
+});
+
 test("a claim's volume is measured where a container has it whole, and told by the claim's name", async () => {
   const asked: string[] = [];
-  const fs = { availableBytes: 6, capacityBytes: 10, usedBytes: 4, inodesFree: 90, inodes: 100 };
   const host = {
     ...testHost(),
     filesystem: (path: string) => {

@@ -4,6 +4,7 @@ import type { Pod } from "@coracle/shared/api/generated/core-v1.ts";
 import { Gauge, register } from "prom-client";
 import { LABEL, podUid } from "../container/names.ts";
 import type { RuntimeContainer } from "../runtime/runtime.ts";
+import { walk } from "../volumes/walk.ts";
 import type { Filesystem, HostReader } from "./host.ts";
 
 export interface ClaimVolume {
@@ -25,14 +26,24 @@ export async function claimVolumes({ host, ofPod }: ClaimSources, pod: Pod): Pro
   const found: ClaimVolume[] = [];
   for (const { name, persistentVolumeClaim, ephemeral } of pod.spec?.volumes ?? []) {
     const claim = persistentVolumeClaim?.claimName ?? (ephemeral ? `${podName}-${name}` : undefined);
-    const path = claim === undefined ? undefined : pathOf(pod, name, ofPod);
-    const fs = path === undefined ? undefined : await host.filesystem(path);
-    if (claim !== undefined && fs) found.push({ name, claim: { name: claim, namespace }, fs });
+    if (claim === undefined) continue;
+    // A volume whose server is away has no figures; the others have theirs.
+    const fs = await filesystemOf({ host, ofPod }, pod, name).catch(() => undefined);
+    if (fs) found.push({ name, claim: { name: claim, namespace }, fs });
   }
   return found;
 }
 
-function pathOf(pod: Pod, volume: string, ofPod: ClaimSources["ofPod"]): string | undefined {
+async function filesystemOf(
+  { host, ofPod }: ClaimSources,
+  pod: Pod,
+  volume: string,
+): Promise<Filesystem | undefined> {
+  const path = await pathOf(pod, volume, ofPod);
+  return path === undefined ? undefined : await host.filesystem(path);
+}
+
+async function pathOf(pod: Pod, volume: string, ofPod: ClaimSources["ofPod"]): Promise<string | undefined> {
   const running = new Map(
     [...ofPod(podUid(pod))]
       .filter((c) => c.state === "running")
@@ -41,10 +52,21 @@ function pathOf(pod: Pod, volume: string, ofPod: ClaimSources["ofPod"]): string 
   for (const container of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
     const pid = running.get(container.name);
     const mount = container.volumeMounts?.find((m) => m.name === volume && !m.subPath && !m.subPathExpr);
-    if (pid && mount) return join(`/proc/${pid}/root`, mount.mountPath);
+    if (pid && mount) return inContainer(`/proc/${pid}/root`, mount.mountPath);
   }
   return undefined;
 }
+
+/** Links of the container's, /var/run for one, lead to where they lead in the container: the kernel would take them from here. */
+const inContainer = async (root: string, path: string): Promise<string> =>
+  join(
+    root,
+    await walk(root, path, {
+      chroot: true,
+      missing: () => Promise.resolve(),
+      outside: () => new Error(`too many links in ${path}`),
+    }),
+  );
 
 const figures = {
   available_bytes: (fs: Filesystem) => fs.availableBytes,
