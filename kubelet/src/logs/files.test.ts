@@ -37,7 +37,7 @@ const container = (id: string, attempt: number): RuntimeContainer =>
   }) as unknown as RuntimeContainer;
 
 /** A node and an engine in one directory, with containers that log. */
-async function setUp() {
+async function setUp({ everyMs = 20 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "logs-"));
   const stop = new AbortController();
   const containers = new Map<string, RuntimeContainer>();
@@ -79,7 +79,7 @@ async function setUp() {
         enginePath: (path) => Promise.resolve(path),
         log: createLogger("test"),
         signal: stop.signal,
-        everyMs: 20,
+        everyMs,
       }),
   };
 }
@@ -138,4 +138,27 @@ test("what is left of containers that are gone is removed, and a link that a pod
   await vi.waitFor(async () => expect(await readdir(pods)).toEqual(["default_web_u1"]));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await readdir(elsewhere)).toEqual([]);
+});
+
+test("a log that was rotated right before its container's end is shown to its end", async () => {
+  const { add, start, logs, logOf } = await setUp({ everyMs: 3_600_000 });
+  start();
+  await add(container("c0", 0), "old\n");
+  await vi.waitFor(async () => expect(await readdir(logs)).toEqual(["0.log"]));
+  await rename(logOf("c0"), `${logOf("c0")}.1`);
+  await add({ ...container("c0", 0), state: "exited" }, "last words\n");
+  await vi.waitFor(async () => expect(await readFile(join(logs, "0.log"), "utf8")).toBe("last words\n"));
+  expect(await readdir(logs)).toHaveLength(2);
+});
+
+test("only links to logs are taken out of the directory of all containers", async () => {
+  const { start, flat, pods } = await setUp();
+  await mkdir(join(flat, "state"), { recursive: true });
+  await writeFile(join(flat, "agent.log"), "");
+  await symlink("/var/log/agent/x.log", join(flat, "own.log"));
+  await symlink("/var/log/pods/default_gone_u9/main/0.log", join(flat, "gone_default_main-c9.log"));
+  await mkdir(join(pods, "default_gone_u9/main"), { recursive: true });
+  start();
+  await vi.waitFor(async () => expect(await readdir(pods)).toEqual([]));
+  expect((await readdir(flat)).toSorted()).toEqual(["agent.log", "own.log", "state"]);
 });

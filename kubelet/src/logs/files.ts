@@ -2,7 +2,7 @@
  * The logs of the node's containers where log collectors look for them: /var/log/pods and, as links into it, /var/log/containers. The
  * engine's own files have a second name there, so it needs an engine whose files are on the node's file system and within reach.
  */
-import { readdir, rm, rmdir, stat, symlink } from "node:fs/promises";
+import { readdir, readlink, rm, rmdir, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "@coracle/shared/log.ts";
 import { LABEL } from "../container/names.ts";
@@ -95,8 +95,10 @@ export function startLogFiles(options: LogFilesOptions): void {
     await removeEmpty(root, names.pod, names.container);
   };
   const see = (container: RuntimeContainer): void => {
-    const names = known.has(container.id) ? undefined : namesOf(container);
+    const names = namesOf(container);
     if (!names) return;
+    // Also when it ends: nobody follows it from then on, and its log may have been rotated since the last look.
+    if (known.has(container.id) && container.state === "running") return;
     known.set(container.id, names);
     enqueue((root) => show(root, container.id, names));
   };
@@ -109,7 +111,7 @@ export function startLogFiles(options: LogFilesOptions): void {
   const sweep = async (root: string): Promise<void> => {
     const all = [...known.values()];
     const flat = new Set(all.map((names) => names.flat));
-    await removeFrom(root, CONTAINERS, (name) => !flat.has(name));
+    await removeLinks(root, (name) => !flat.has(name)).catch(tell);
     await using pods = await hold(root, PODS, true);
     for (const pod of pods ? await readdir(pods.path) : []) {
       const own = all.filter((names) => names.pod === pod);
@@ -159,6 +161,17 @@ async function removeFrom(
   if (!directory) return;
   for (const name of (await readdir(directory.path)).filter(isWanted))
     await rm(join(directory.path, name), { force: true });
+}
+
+/** Links of all containers to logs of pods: what else is there is somebody else's. */
+async function removeLinks(root: string, isWanted: (name: string) => boolean): Promise<void> {
+  await using directory = await hold(root, CONTAINERS, false);
+  if (!directory) return;
+  for (const name of (await readdir(directory.path)).filter(isWanted)) {
+    const path = join(directory.path, name);
+    const target = await readlink(path).catch(unless("EINVAL", "ENOENT"));
+    if (target?.startsWith(join("/", ...PODS, "/"))) await rm(path, { force: true });
+  }
 }
 
 /** A container's directory and its pod's, as far as nothing is in them. */
