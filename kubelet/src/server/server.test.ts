@@ -1,6 +1,8 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import { request, type RequestOptions } from "node:https";
 import { connect, type AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { connect as connectTls } from "node:tls";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createTestAuthority, type TestAuthority } from "@coracle/apiserver/testing/certificates.ts";
@@ -30,8 +32,10 @@ const client = {
   },
 } as unknown as Client;
 
+let behind: IncomingHttpHeaders = {};
 const seen: (string | undefined)[] = [];
 const inner = createServer((incoming, response) => {
+  behind = incoming.headers;
   seen.push(`${incoming.method} ${incoming.url}`, incoming.headers.authorization);
   response.end("figures");
 });
@@ -110,6 +114,16 @@ it("passes on the very path that it has judged", async () => {
   expect(seen).toEqual([]);
   await ask("/stats/../metrics/./cadvisor?a=/../b", "good");
   expect(seen[0]).toBe("GET /metrics/cadvisor?a=/../b");
+});
+
+it("passes on nothing that speaks of the client's own connection", async () => {
+  const more = "Trailer: x\r\nTE: trailers\r\nUpgrade: h2c\r\nCookie: a\r\nConnection: close\r\n";
+  const socket = connectTls({ host: "127.0.0.1", port, ca: certificate.cert });
+  socket.write(
+    `GET /metrics HTTP/1.1\r\nHost: n\r\nAuthorization: Bearer good\r\nAccept: text/plain\r\n${more}\r\n`,
+  );
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*figures/s);
+  expect(Object.keys(behind).toSorted()).toEqual(["accept", "connection", "host"]);
 });
 
 it("asks again only when an answer has grown old", async () => {

@@ -105,10 +105,14 @@ function say(response: ServerResponse, { status, text }: Refusal): void {
   else response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
 }
 
-/** Headers of one connection, and the credential, which has had its use. */
-const own = new Set(["authorization", "connection", "keep-alive"]);
-const passed = (headers: IncomingMessage["headers"]): IncomingMessage["headers"] =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name)));
+type Headers = IncomingMessage["headers"];
+
+/** What the server behind may want to know. All else speaks of this connection, or of a body, which nothing there takes. */
+const asking = new Set(["accept", "accept-encoding", "user-agent"]);
+/** Of an answer: what the connection with the client decides anew. */
+const hops = new Set(["connection", "keep-alive", "transfer-encoding"]);
+const only = (headers: Headers, isPassed: (name: string) => boolean): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => isPassed(name)));
 
 function pass(
   { connect }: KubeletServerOptions,
@@ -119,14 +123,18 @@ function pass(
   const outgoing = httpRequest({
     method: request.method,
     path: path + query,
-    headers: { ...passed(request.headers), connection: "close" },
+    headers: { ...only(request.headers, (name) => asking.has(name)), connection: "close" },
     createConnection: connect,
   });
   outgoing.once("response", (answer) => {
-    response.writeHead(answer.statusCode ?? 502, passed(answer.headers));
+    response.writeHead(
+      answer.statusCode ?? 502,
+      only(answer.headers, (name) => !hops.has(name)),
+    );
     pipeline(answer, response, () => undefined);
   });
-  outgoing.once("error", (error) => say(response, { status: 502, text: error.message }));
+  outgoing.on("error", (error) => say(response, { status: 502, text: error.message }));
   response.once("close", () => outgoing.destroy());
-  pipeline(request, outgoing, () => undefined);
+  request.resume();
+  outgoing.end();
 }
