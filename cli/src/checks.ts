@@ -1,6 +1,6 @@
 import { BlockList, createServer } from "node:net";
 import { services } from "./compose.ts";
-import { output, UserError } from "./exec.ts";
+import { exec, output, UserError } from "./exec.ts";
 import { cluster } from "./paths.ts";
 
 /** What can be seen before the start that would make it fail, said so that the user knows what to do. */
@@ -57,8 +57,25 @@ async function networks(attempts = 3): Promise<string[][]> {
   }
 }
 
+const nodesSubnet = (): string => process.env["CORACLE_NODES_SUBNET"] || "172.30.0.0/24";
+
+/**
+ * Docker gives the network `control` any range that is free, some day that of the nodes, whose network can then not be made: compose
+ * makes them in no order. Removes such a one (one that is in use has been there before the nodes' was); Docker gives another
+ * range next time. Resolves to whether there was one.
+ */
+export async function freeNodesRange(): Promise<boolean> {
+  const control = `${cluster}_control`;
+  const all = await networks();
+  const isInTheWay = all.some(
+    ([name, ...subnets]) => name === control && subnets.some((subnet) => overlap(subnet, nodesSubnet())),
+  );
+  return isInTheWay && (await exec("docker", ["network", "rm", control], { stdio: "ignore" })) === 0;
+}
+
 async function checkSubnet(): Promise<void> {
-  const wanted = process.env["CORACLE_NODES_SUBNET"] ?? "172.30.0.0/24";
+  const wanted = nodesSubnet();
+  await freeNodesRange();
   for (const [name, ...subnets] of await networks()) {
     if (name === `${cluster}_nodes` || !subnets.some((subnet) => overlap(subnet, wanted))) continue;
     throw new UserError(

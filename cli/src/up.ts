@@ -1,5 +1,5 @@
 import { buildImages } from "../../images/build.ts";
-import { checkBeforeStart } from "./checks.ts";
+import { checkBeforeStart, freeNodesRange } from "./checks.ts";
 import { compose, DEV_FILES, services } from "./compose.ts";
 import { exec, UserError } from "./exec.ts";
 import { kubeconfigPath } from "./paths.ts";
@@ -36,10 +36,13 @@ export async function up(options: UpOptions): Promise<void> {
   const made = await buildImages({ tests: options.testImages === true });
   if (made.length > 0) console.error(`Images: ${made.length} made, the rest were there.`);
   const started = performance.now();
-  const code = await compose(
-    ["up", "--detach", "--wait", "--wait-timeout", options.timeout ?? "180", "--quiet-pull", "--no-build"],
-    options.dev === true ? { files: DEV_FILES } : {},
-  );
+  const start = (): Promise<number> =>
+    compose(
+      ["up", "--detach", "--wait", "--wait-timeout", options.timeout ?? "180", "--quiet-pull", "--no-build"],
+      options.dev === true ? { files: DEV_FILES } : {},
+    );
+  let code = await start();
+  if (code !== 0 && (await freeNodesRange())) code = await start();
   if (code !== 0) {
     await explain();
     throw new UserError("The cluster did not become Ready.");
