@@ -92,7 +92,11 @@ test("a claim's volume is measured where a container has it whole, and told by t
   // Of another test file of the same process, with pods of its own.
   for (const { name } of await register.getMetricsAsJSON())
     if (name.startsWith("kubelet_volume_stats_")) register.removeSingleMetric(name);
-  addVolumeMetrics(() => Promise.resolve(volumes));
+  let looks = 0;
+  addVolumeMetrics(() => {
+    looks += 1;
+    return Promise.resolve(volumes);
+  });
   const text = await register.metrics();
   expect(text).toContain(
     'kubelet_volume_stats_used_bytes{namespace="shop",persistentvolumeclaim="orders"} 4',
@@ -100,4 +104,5 @@ test("a claim's volume is measured where a container has it whole, and told by t
   expect(text).toContain(
     'kubelet_volume_stats_inodes_used{namespace="shop",persistentvolumeclaim="web-own"} 10',
   );
+  expect(looks).toBe(1);
 });

@@ -79,6 +79,12 @@ const figures = {
 
 /** `kubelet_volume_stats_…`, read when scraped: what alerts on claims that fill up look at. */
 export function addVolumeMetrics(volumes: () => Promise<readonly ClaimVolume[]>): void {
+  let asked: Promise<readonly ClaimVolume[]> | undefined;
+  // A scrape asks all of the figures at once: the file systems are looked at once for it.
+  const shared = (): Promise<readonly ClaimVolume[]> =>
+    (asked ??= volumes().finally(() => {
+      asked = undefined;
+    }));
   for (const [figure, read] of Object.entries(figures)) {
     const name = `kubelet_volume_stats_${figure}`;
     if (register.getSingleMetric(name)) continue;
@@ -88,7 +94,7 @@ export function addVolumeMetrics(volumes: () => Promise<readonly ClaimVolume[]>)
       labelNames: ["namespace", "persistentvolumeclaim"],
       async collect() {
         this.reset();
-        for (const { claim, fs } of await volumes())
+        for (const { claim, fs } of await shared())
           this.set({ namespace: claim.namespace, persistentvolumeclaim: claim.name }, read(fs));
       },
     });
